@@ -1,0 +1,43 @@
+# make demo · make test: each makes .venv, installs what is locked and does its job. Needs Python 3.11 or later.
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+READY := .venv/.ready
+TRIALS ?=
+OUT ?= demo
+
+.PHONY: demo test lint notebooks bench lock clean
+
+demo: $(READY) ## the whole way on CDNOW, a real log
+	$(BIN)/churnvalue demo --out $(OUT) $(if $(TRIALS),--trials $(TRIALS))
+
+test: $(READY) lint ## every check that must hold
+	$(BIN)/pytest -n 2 --dist loadfile
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports | tail -4
+
+notebooks: $(READY) ## execute every notebook
+	$(BIN)/pytest --nbmake --nbmake-timeout=600 notebooks
+
+bench: $(READY) ## every benchmark, quickly; needs DATA=the folder of the logs
+	$(BIN)/python -m benchmarks.prediction --quick --data $(DATA)
+
+lock: ## write requirements.lock anew from pyproject.toml
+	$(BIN)/uv pip compile -q --python-version 3.11 --group dev --generate-hashes --no-emit-index-url --no-header \
+	  --no-annotate pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv demo
+
+# uv installs in seconds where pip needs minutes; pip is the way out where uv cannot reach the registry.
+$(READY): requirements.lock requirements-bootstrap.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements-bootstrap.lock
+	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes --no-deps -r requirements.lock \
+	  || $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@

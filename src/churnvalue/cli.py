@@ -1,0 +1,219 @@
+"""The command line: arguments in, one public function called, results shown. Heavy imports wait for their command."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from churnvalue.errors import ChurnvalueError
+
+if TYPE_CHECKING:
+    from churnvalue.config import Config
+
+USER_ERROR, NOT_PROMOTED = 1, 3
+app = typer.Typer(
+    name="churnvalue",
+    help="From a log of customer interactions to a decision for every customer.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+ConfigPath = Annotated[Path, typer.Option("--config", help="The configuration.")]
+AsOf = Annotated[str | None, typer.Option(help="Cutoff, such as 2011-09-01: events strictly before its 00:00 UTC.")]
+Out = Annotated[Path | None, typer.Option(help="Folder to write to.")]
+ScoresFolder = Annotated[Path, typer.Option("--scores", help="Folder that 'score' wrote.")]
+DEFAULT_CONFIG = Path("churnvalue.toml")
+
+
+@app.callback()
+def _main(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the trace of an error.")] = False,
+) -> None:
+    """Show a trace where it was asked for; ``main`` prints one line otherwise."""
+    if debug:
+        os.environ["CHURNVALUE_DEBUG"] = "1"
+
+
+@app.command()
+def demo(
+    log: Annotated[str, typer.Option(help="cdnow, online-retail or simulated.")] = "cdnow",
+    data: Annotated[Path | None, typer.Option(help="Where the log lies, for online-retail.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("demo"),
+    trials: Annotated[int | None, typer.Option(help="Trials of tuning, for a quicker look.")] = None,
+) -> None:
+    """Go the whole way on a real log: train, score, plan, report."""
+    from churnvalue.console import Console, show_demo
+
+    console = Console()
+    from churnvalue.jobs.demo import demo as run
+
+    show_demo(console, run(log, data, out, trials, console.stages))
+
+
+@app.command()
+def init(source: Annotated[str, typer.Argument(help="File, glob or duckdb:///file#table.")]) -> None:
+    """Look at a source and propose a configuration."""
+    from churnvalue.console import Console
+    from churnvalue.jobs.init import init as run
+
+    console = Console()
+    proposal = run(source, Path.cwd())
+    console.say(proposal.text)
+    for remark in proposal.remarks:
+        console.say(f"Note: {remark}.")
+    console.say(f"Written to {proposal.path.name}. Correct it, then: churnvalue check")
+
+
+@app.command()
+def check(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Say whether the log is ready, and what it lacks."""
+    from churnvalue.console import Console, show_readiness
+    from churnvalue.jobs.check import check as run
+
+    console = Console()
+    with console.stages.stage("reading the log"):
+        readiness = run(_read(config))
+    show_readiness(console, readiness)
+    if not readiness.ready:
+        raise typer.Exit(USER_ERROR)
+
+
+@app.command()
+def train(
+    as_of: AsOf = None,
+    out: Out = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Train, judge and register the models; promote them if the gate holds."""
+    from churnvalue.console import Console, show_training
+
+    console = Console()
+    from churnvalue.jobs.train import train as run
+
+    training = run(_read(config), as_of, out, console.stages)
+    show_training(console, training)
+    console.timings()
+    if not training.promoted:
+        raise typer.Exit(NOT_PROMOTED)
+
+
+@app.command()
+def backtest(out: Out = None, config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Learn as of past cutoffs and compare with every baseline on what then happened."""
+    from churnvalue.console import Console, show_backtest
+
+    console = Console()
+    from churnvalue.jobs.backtest import backtest as run
+
+    show_backtest(console, run(_read(config), out, console.stages))
+    console.timings()
+
+
+@app.command()
+def score(
+    out: Annotated[Path, typer.Option(help="Folder of scores.parquet.")],
+    as_of: AsOf = None,
+    features: Annotated[bool, typer.Option("--features", help="Write features.parquet too.")] = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Score everyone in the population with the champions."""
+    from churnvalue.console import Console, show_scores
+
+    console = Console()
+    from churnvalue.jobs.score import score as run
+
+    scores = run(_read(config), as_of, out, console.stages, with_features=features)
+    show_scores(console, scores, out)
+    console.timings()
+
+
+@app.command()
+def plan(
+    scores: ScoresFolder,
+    out: Annotated[Path, typer.Option(help="Folder of plan.parquet, sends.parquet and curve.parquet.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Decide whom to keep within the budget, and when to write."""
+    from churnvalue.console import Console, show_plan
+
+    console = Console()
+    from churnvalue.jobs.plan import plan as run
+
+    show_plan(console, run(_read(config), scores, out, console.stages), out)
+    console.timings()
+
+
+@app.command()
+def explain(
+    customer: Annotated[str, typer.Argument(help="Id of a customer.")],
+    scores: ScoresFolder,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Say one customer's numbers and reasons in words."""
+    from churnvalue.console import Console
+    from churnvalue.jobs.report import explain as run
+
+    del config  # every command takes it; this one needs only the scores
+    Console().say(run(customer, scores))
+
+
+@app.command()
+def report(
+    scores: ScoresFolder,
+    plan: Annotated[Path | None, typer.Option(help="Folder that 'plan' wrote.")] = None,
+    out: Out = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Write the report: one self-contained page."""
+    from churnvalue.console import Console
+    from churnvalue.jobs.report import report as run
+
+    console = Console()
+    with console.stages.stage("writing the report"):
+        page = run(_read(config), scores, plan, out)
+    console.say(f"Report: {page}")
+
+
+@app.command()
+def promote(
+    model: Annotated[str, typer.Argument(help="churn, orders, spend or value.")],
+    version: Annotated[int, typer.Argument(help="Which version to make champion.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Make a version of a model the champion."""
+    from churnvalue.console import Console
+    from churnvalue.jobs.registry import promote as run
+
+    run(_read(config), model, version)
+    Console().say(f"{model} {version} is champion.")
+
+
+@app.command()
+def models(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """List every version of every model, and what it is used for."""
+    from churnvalue.console import Console
+    from churnvalue.jobs.registry import models as run
+
+    Console().table("Models", run(_read(config)))
+
+
+def _read(path: Path) -> "Config":
+    from churnvalue.config import read_config
+
+    return read_config(path)
+
+
+def main() -> None:
+    """Run the command line: one line for an error, 0 / 1 (user error) / 2 (usage) / 3 (not promoted)."""
+    try:
+        app()
+    except ChurnvalueError as error:
+        if "CHURNVALUE_DEBUG" in os.environ:
+            raise
+        typer.echo(f"churnvalue: {error}", err=True)
+        sys.exit(USER_ERROR)
+    except KeyboardInterrupt:
+        typer.echo("churnvalue: stopped; earlier outputs are as they were.", err=True)
+        sys.exit(130)

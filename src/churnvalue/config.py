@@ -1,0 +1,269 @@
+"""The configuration file: TOML transcribed into frozen definitions, checked once at the door.
+
+Every section but ``[[events]]`` has defaults, which stand here and nowhere else. This module knows nothing of the data.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from churnvalue.clock import micros, zone
+from churnvalue.errors import ConfigError, near_match
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+Days = Annotated[int, Field(ge=1, le=36_500)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Money = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+ClockTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+
+
+class Section(BaseModel):
+    """A part of the configuration; unknown keys are errors and nothing changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FromColumn(Section):
+    """The value stands in a column of the source."""
+
+    column: str
+
+
+class EventColumns(Section):
+    """Which column of the source plays which part; ``amount`` and ``quantity`` may be arithmetic over columns."""
+
+    customer_id: str = "customer_id"
+    event_time: str = "event_time"
+    known_at: str | None = None
+    order_id: str | None = None
+    amount: str | None = None
+    quantity: str | None = None
+    category: str | None = None
+    channel: str | None = None
+    campaign: str | None = None
+
+
+class EventSource(Section):
+    """One source of events and how its columns are read.
+
+    ``negative_kind`` names the kind of purchases whose amount, once folded into orders, is below zero.
+    """
+
+    source: str
+    kind: str | FromColumn = "purchase"
+    timezone: str | None = None
+    time_format: str | None = None
+    negative_kind: str = "return"
+    columns: EventColumns = EventColumns()
+
+    _zone = field_validator("timezone")(lambda value: value and zone(value).key)
+
+
+class Checks(Section):
+    """How much of the log may be unusable before the run is refused."""
+
+    max_quarantined: Share = 0.5
+
+
+class Population(Section):
+    """Who is described: customers with an event of ``kind`` in the ``active_days`` before the cutoff."""
+
+    kind: str = "purchase"
+    active_days: Days = 365
+
+
+class Outcome(Section):
+    """What is foretold: events of ``kind`` in the ``horizon_days`` after the cutoff."""
+
+    kind: str = "purchase"
+    horizon_days: Days = 90
+
+
+class Training(Section):
+    """How models are trained. ``threads`` 0 chooses by the size of the data."""
+
+    cutoffs: Annotated[int, Field(ge=1, le=200)] | tuple[str, ...] = 8
+    trials: Annotated[int, Field(ge=1, le=10_000)] = 20
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 7
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0
+
+    @field_validator("cutoffs", mode="before")
+    @classmethod
+    def _dates(cls, value: Any) -> Any:
+        if isinstance(value, list):
+            dates = tuple(str(date) for date in value)
+            for date in dates:
+                micros(date)
+            return dates
+        return value
+
+
+class Value(Section):
+    """Customer value: ``margin`` of the amount, ``discount_rate`` a year, ``cost`` of one event by kind."""
+
+    margin: Share = 0.35
+    discount_rate: Annotated[float, Field(ge=0.0, le=10.0)] = 0.10
+    horizon_days: Days = 1095
+    cost: dict[str, Money] = {}
+
+
+class Action(Section):
+    """Something that may keep a customer; ``save_rate`` are the parameters of a Beta distribution."""
+
+    id: Name
+    contact_cost: Money = 0.0
+    incentive: Money = 0.0
+    redemption: Share = 0.0
+    capacity: Annotated[int, Field(ge=0)] | None = None
+    channel: Name = "email"
+    save_rate: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (6.0, 14.0)
+
+
+class Retention(Section):
+    """What may be spent on keeping customers, on whom, and how much is kept for learning."""
+
+    budget: Money = 5000.0
+    holdout: Annotated[float, Field(ge=0.0, le=0.9)] = 0.05
+    explore: Annotated[float, Field(ge=0.0, le=0.9)] = 0.05
+    actions: tuple[Action, ...] = (
+        Action(id="call", contact_cost=4.0, capacity=500, channel="call", save_rate=(6.0, 14.0)),
+        Action(id="voucher", contact_cost=0.05, incentive=10.0, redemption=0.3, save_rate=(4.0, 16.0)),
+    )
+
+    @model_validator(mode="after")
+    def _distinct(self) -> "Retention":
+        names = [action.id for action in self.actions]
+        if len(set(names)) < len(names) or "none" in names:
+            raise ValueError(f"action ids must be distinct and none may be 'none', but {names} came")
+        return self
+
+
+class Timing(Section):
+    """When messages may go out, by the customer's clock. ``default_hour`` serves logs that know only the day."""
+
+    timezone: str | FromColumn = "UTC"
+    quiet_hours: tuple[ClockTime, ClockTime] | None = ("21:00", "08:00")
+    max_per_week: Annotated[int, Field(ge=0)] = 2
+    min_gap_hours: Annotated[float, Field(ge=0)] = 48
+    capacity_per_hour: Annotated[int, Field(ge=0)] | None = None
+    explore: Annotated[float, Field(ge=0.0, le=0.9)] = 0.05
+    default_hour: Annotated[int, Field(ge=0, le=23)] = 10
+
+    _zone = field_validator("timezone")(lambda value: zone(value).key if isinstance(value, str) else value)
+
+
+class Mlflow(Section):
+    """Where runs and models are kept; a relative SQLite path is taken from the configuration's folder."""
+
+    tracking_uri: str = "sqlite:///mlflow.db"
+    experiment: str | None = None
+
+
+class Config(Section):
+    """A whole configuration; ``folder`` is where relative paths start."""
+
+    project: Name = "churnvalue"
+    folder: Path = Path()
+    engine: Literal["duckdb"] = "duckdb"
+    observed_until: str | None = None
+    events: Annotated[tuple[EventSource, ...], Field(min_length=1)]
+    checks: Checks = Checks()
+    population: Population = Population()
+    outcome: Outcome = Outcome()
+    training: Training = Training()
+    value: Value = Value()
+    retention: Retention = Retention()
+    timing: Timing = Timing()
+    mlflow: Mlflow = Mlflow()
+    models: dict[str, str] = {}
+
+    @field_validator("observed_until", mode="before")
+    @classmethod
+    def _instant(cls, value: Any) -> Any:
+        if value is not None:
+            micros(value)
+            return str(value)
+        return value
+
+
+def read_config(path: str | Path) -> Config:
+    """Return the configuration in the TOML file at ``path``.
+
+    Raises:
+        ConfigError: If there is no such file, it is not TOML, or a key or value does not fit; names the key.
+    """
+    path = Path(path)
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            f"A configuration is needed at {path}, but there is none. Write one with: churnvalue init SOURCE"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"{path} must be a TOML file, but: {error}") from None
+    return parse_config(raw, folder=path.resolve().parent)
+
+
+def parse_config(raw: dict[str, Any], folder: Path) -> Config:
+    """Return the configuration of a mapping as TOML gives it.
+
+    Raises:
+        ConfigError: If a key or value does not fit; names the key and a near match.
+    """
+    if "folder" in raw:
+        raise ConfigError("Unknown key 'folder' in the configuration. Remove it.")
+    try:
+        return Config.model_validate({**raw, "folder": folder})
+    except ValidationError as error:
+        raise ConfigError(_sentence(error)) from None
+
+
+def _sentence(error: ValidationError) -> str:
+    """Return the first complaint of pydantic as one sentence with the key, what came and a near match."""
+    details = error.errors(include_url=False)
+    first = next((d for d in details if d["type"] == "extra_forbidden"), details[0])
+    place = [str(part) for part in first["loc"] if part not in _UNION_TAGS]
+    key = ".".join(place)
+    if first["type"] == "extra_forbidden":
+        known = _fields_at(Config, [part for part in first["loc"][:-1] if isinstance(part, str)])
+        where = f"in [{'.'.join(place[:-1])}]" if len(place) > 1 else "at the top level"
+        return f"Unknown key '{place[-1]}' {where} of the configuration.{near_match(place[-1], known)}"
+    if first["type"] == "missing":
+        return f"The configuration must have '{key}', but it is missing. Add it."
+    if key == "":
+        return f"The configuration does not fit together: {first['msg']}."
+    message = first["msg"].removeprefix("Value error, ")
+    return f"'{key}' of the configuration does not fit: {message}; {first['input']!r} came."
+
+
+_UNION_TAGS = {
+    "int",
+    "str",
+    "FromColumn",
+    "constrained-int",
+    "tuple[str, ...]",
+    "function-after[_distinct(), Retention]",
+}
+
+
+def _fields_at(section: type[BaseModel], path: list[str]) -> list[str]:
+    """Names of the keys of the section that ``path`` leads to."""
+    for part in path:
+        if part not in section.model_fields:
+            continue
+        nested = [
+            kind
+            for kind in _leaves(section.model_fields[part].annotation)
+            if isinstance(kind, type) and issubclass(kind, BaseModel)
+        ]
+        if nested:
+            section = nested[0]
+    return [name for name in section.model_fields if name != "folder"]
+
+
+def _leaves(annotation: Any) -> list[Any]:
+    """Return the plain types inside a nested annotation."""
+    arguments = get_args(annotation)
+    return [leaf for argument in arguments for leaf in _leaves(argument)] if arguments else [annotation]

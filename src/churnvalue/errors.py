@@ -1,0 +1,51 @@
+"""Every deliberate error. Each message says what must hold, what came, and what to do."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class ChurnvalueError(ValueError):
+    """Root of all deliberate errors; the command line prints it on one line and exits with 1."""
+
+
+class ConfigError(ChurnvalueError):
+    """The configuration cannot be used as it stands."""
+
+
+class SourceError(ChurnvalueError):
+    """A source of events cannot be read, or does not hold what the configuration says."""
+
+
+class HistoryError(ChurnvalueError):
+    """The log is too short, too small or too one-sided for what was asked."""
+
+
+class DefinitionError(ChurnvalueError):
+    """A feature, target or model definition does not fit together."""
+
+
+class RegistryError(ChurnvalueError):
+    """The model registry cannot be reached, or lacks the model that was asked for."""
+
+
+class OutputError(ChurnvalueError):
+    """An output of an earlier step is missing, damaged or cannot be written."""
+
+
+class ChurnvalueWarning(UserWarning):
+    """Something was handled, counted and is worth knowing."""
+
+
+def near_match(name: str, known: Iterable[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` for the closest of ``known``, or the list of them.
+
+    >>> near_match("event_cuont", ["event_count", "days_since_last"])
+    " Did you mean 'event_count'?"
+    """
+    names = sorted(set(known))
+    folded = {candidate.casefold(): candidate for candidate in reversed(names)}
+    close = get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    if close:
+        return f" Did you mean '{folded[close[0]]}'?"
+    shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+    return f" Known: {shown}." if names else ""

@@ -1,0 +1,1 @@
+"""How good the models and decisions are, measured on what came later."""

@@ -1,0 +1,1 @@
+"""From sources as they come to one validated, sorted log of events."""

@@ -1,0 +1,33 @@
+"""Features: one file a family, each feature a small function of a History, declared once.
+
+Importing the package registers every family.
+"""
+
+from churnvalue.features import (
+    assortment,
+    frequency,
+    habit,
+    messages,
+    monetary,
+    recency,
+    rhythm,
+    service,
+    trend,
+)
+from churnvalue.features.registry import Feature, expand, families, feature
+
+__all__ = [
+    "Feature",
+    "assortment",
+    "expand",
+    "families",
+    "feature",
+    "frequency",
+    "habit",
+    "messages",
+    "monetary",
+    "recency",
+    "rhythm",
+    "service",
+    "trend",
+]

@@ -1,0 +1,68 @@
+"""How much."""
+
+from churnvalue.features.registry import feature
+from churnvalue.features.sentences import Sentence
+from churnvalue.views import Column, History
+
+_NONE = "no amounts of {things} known"
+
+
+@feature(unit="money", says=Sentence("spent {value} {in_days}", zero="spent nothing {in_days}"))
+def amount_total(history: History, kind: str, days: int | None = None) -> Column:
+    """Sum of the amounts of ``kind`` in the last ``days``, or ever; 0 if there was none."""
+    return history.of(kind).last(days).total()
+
+
+@feature(unit="money", says=Sentence("{value} a {thing} {in_days}", absent=_NONE))
+def amount_mean(history: History, kind: str, days: int | None = None) -> Column:
+    """Mean amount of ``kind`` in the last ``days``, or ever."""
+    return history.of(kind).last(days).mean()
+
+
+@feature(unit="money", says=Sentence("largest {thing} {in_days} {value}", absent=_NONE))
+def amount_max(history: History, kind: str, days: int | None = None) -> Column:
+    """Largest amount of ``kind`` in the last ``days``, or ever."""
+    return history.of(kind).last(days).largest()
+
+
+@feature(unit="money", says=Sentence("last {thing} worth {value}", absent=_NONE))
+def amount_last(history: History, kind: str) -> Column:
+    """Amount of the latest event of ``kind``."""
+    return history.of(kind).newest()
+
+
+@feature(unit="money", says=Sentence("first {thing} worth {value}", absent=_NONE))
+def amount_first(history: History, kind: str) -> Column:
+    """Amount of the earliest event of ``kind``."""
+    return history.of(kind).oldest()
+
+
+@feature(unit="money", says=Sentence("{value} a day with repeat {things}", absent="no repeat {things}"))
+def repeat_amount_mean(history: History, kind: str) -> Column:
+    """Mean amount of ``kind`` a day, the first event left out; null for one-time buyers. For Gamma-Gamma.
+
+    Mean amount of the events after the first, times events a day: several events on a day are one purchase of that model.
+    """
+    events = history.of(kind)
+    came_back = events.active_days() > 1
+    amount = (events.total() - events.oldest()) / (events.count() - 1)
+    return amount * events.count() / events.active_days() / came_back
+
+
+@feature(unit="lines", says=Sentence("{value} lines a {thing} {in_days}", absent="no {things} in that time"))
+def lines_mean(history: History, kind: str, days: int | None = None) -> Column:
+    """Mean number of lines of ``kind``: the size of the basket."""
+    return history.of(kind).last(days).mean("lines")
+
+
+@feature(unit="units", says=Sentence("{value} units a {thing} {in_days}", absent="no quantities known"))
+def quantity_mean(history: History, kind: str, days: int | None = None) -> Column:
+    """Mean quantity of ``kind``."""
+    return history.of(kind).last(days).mean("quantity")
+
+
+@feature(unit="money", says=Sentence("{value} a unit", absent="no quantities known"))
+def unit_price(history: History, kind: str) -> Column:
+    """Amount of ``kind`` a unit, over all events."""
+    events = history.of(kind)
+    return events.total() / events.total("quantity")

@@ -1,0 +1,71 @@
+"""Words for people: what the value of a feature says about a customer."""
+
+import re
+from dataclasses import dataclass
+from math import isnan
+
+_SINGULAR = {
+    "days": "day", "lines": "line", "units": "unit", "returns": "return", "tickets": "ticket", "categories": "category",
+    "different categories": "category",
+}  # fmt: skip
+_ONE_OF_MANY = re.compile(rf"(\b1 )({'|'.join(_SINGULAR)})\b")
+_NOUNS = {
+    "message_sent": ("message received", "messages received"),
+    "message_open": ("message opened", "messages opened"),
+    "message_click": ("click on a message", "clicks on messages"),
+}
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """Templates of what a value says; the most fitting one is used.
+
+    Places: ``{value}`` the number, ``{percent}`` the number in per cent (for ``less`` and ``more`` its distance from 1),
+    ``{thing}`` and ``{things}`` the kind of event as a noun, ``{events}`` the noun that fits the number, ``{in_days}`` the
+    window, and every parameter by name.
+    """
+
+    general: str
+    zero: str | None = None
+    absent: str | None = None
+    less: str | None = None
+    more: str | None = None
+
+    def say(self, value: float, parameters: dict[str, str | int | None]) -> str:
+        """Return the sentence for ``value`` of a feature with ``parameters``."""
+        words: dict[str, str] = {name: str(part) for name, part in parameters.items()}
+        kind, days = str(parameters.get("kind") or "event"), parameters.get("days")
+        words |= {"thing": noun(kind, 1), "things": noun(kind), "events": noun(kind, value)}
+        words["in_days"] = f"in the last {days} days" if days else "so far"
+        if isnan(value):
+            return (self.absent or f"not known: {self.general}").format(value="–", percent="–", **words)
+        template, percent = self.general, value
+        if value == 0 and self.zero:
+            template = self.zero
+        elif self.less and round(value, 2) < 1:
+            template, percent = self.less, 1 - value
+        elif self.more and round(value, 2) > 1:
+            template, percent = self.more, value - 1
+        said = template.format(value=number(value), percent=f"{percent:,.0%}".replace("%", " %"), **words)
+        return _ONE_OF_MANY.sub(lambda match: match.group(1) + _SINGULAR[match.group(2)], said)
+
+
+def noun(kind: str, count: float | None = None) -> str:
+    """Return the noun of a kind of event, singular for a count of one.
+
+    >>> noun("purchase", 1), noun("message_open", 3)
+    ('purchase', 'messages opened')
+    """
+    singular, plural = _NOUNS.get(kind, (kind.replace("_", " "), kind.replace("_", " ") + "s"))
+    return singular if count == 1 else plural
+
+
+def number(value: float) -> str:
+    """Return a number as people write it: three digits that matter, thousands separated.
+
+    >>> number(1234.5), number(12.0), number(0.1234)
+    ('1,234', '12', '0.123')
+    """
+    if abs(value) >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"

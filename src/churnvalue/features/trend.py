@@ -1,0 +1,56 @@
+"""Whither: the newest window against the one before it."""
+
+from churnvalue.features.registry import feature
+from churnvalue.features.sentences import Sentence
+from churnvalue.views import Column, History
+
+
+@feature(
+    unit="ratio",
+    says=Sentence(
+        "as many {things} in the last {days} days as in the {days} before",
+        zero="no {things} in the last {days} days, some in the {days} before",
+        less="{percent} fewer {things} in the last {days} days than in the {days} before",
+        more="{percent} more {things} in the last {days} days than in the {days} before",
+        absent="no {things} in the {days} days before the last {days}",
+    ),
+)
+def count_trend(history: History, kind: str, days: int) -> Column:
+    """Events of ``kind`` in the last ``days`` for each in the ``days`` before; null without any before."""
+    newest = history.of(kind).last(days).count()
+    return newest / (history.of(kind).last(2 * days).count() - newest)
+
+
+@feature(
+    unit="ratio",
+    says=Sentence(
+        "spent as much in the last {days} days as in the {days} before",
+        zero="spent nothing in the last {days} days, something in the {days} before",
+        less="spent {percent} less in the last {days} days than in the {days} before",
+        more="spent {percent} more in the last {days} days than in the {days} before",
+        absent="spent nothing in the {days} days before the last {days}",
+    ),
+)
+def amount_trend(history: History, kind: str, days: int) -> Column:
+    """Amount of ``kind`` in the last ``days`` for each unit of money in the ``days`` before; null without any before."""
+    newest = history.of(kind).last(days).total()
+    before = history.of(kind).last(2 * days).total() - newest
+    # A difference of sums is rarely an exact zero; less than a millionth of money is none.
+    return newest / (before * (before > 1e-6))
+
+
+@feature(
+    unit="ratio",
+    says=Sentence(
+        "{things} at their usual pace {in_days}",
+        zero="no {things} {in_days}",
+        less="{percent} fewer {things} {in_days} than at their usual pace",
+        more="{percent} more {things} {in_days} than at their usual pace",
+        absent="no {things} so far",
+    ),
+)
+def pace(history: History, kind: str, days: int) -> Column:
+    """Events of ``kind`` a day in the last ``days``, against events a day since the first (at least ``days`` back)."""
+    events = history.of(kind)
+    usual = events.count() / events.age_of_oldest().at_least(days)
+    return events.last(days).count() / days / usual

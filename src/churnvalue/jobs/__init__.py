@@ -1,0 +1,1 @@
+"""Jobs: read, call, write. Each command of the command line is one public function here."""

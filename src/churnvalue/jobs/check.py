@@ -1,0 +1,163 @@
+"""``check``: is the log ready? ``init``: what would a configuration of this source look like?"""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from churnvalue import clock
+from churnvalue.config import Config
+from churnvalue.engines import read_log
+from churnvalue.errors import HistoryError
+from churnvalue.events.log import EventLog
+from churnvalue.features import expand
+from churnvalue.frames import training_frame
+from churnvalue.snapshots import training_cutoffs
+
+_ENOUGH_CUSTOMERS = 500
+_ENOUGH_OF_EACH = 100
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the readiness report; ``level`` is ok, note or missing. What is missing stops training."""
+
+    level: str
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """What the log holds and lacks, and how many left and bought at each cutoff."""
+
+    findings: tuple[Finding, ...]
+    cutoffs: pd.DataFrame
+
+    @property
+    def ready(self) -> bool:
+        """Whether nothing is missing."""
+        return all(finding.level != "missing" for finding in self.findings)
+
+
+def check(config: Config) -> Readiness:
+    """Return the readiness report of a configuration's log.
+
+    Raises:
+        SourceError: If a source cannot be read at all.
+    """
+    log = read_log(config)
+    findings = [*_rows(log), *_contents(log, config)]
+    cutoffs = pd.DataFrame(columns=["cutoff", "customers", "left", "bought", "share_left", "spend"])
+    try:
+        cutoffs = _outcomes(log, config)
+    except HistoryError as error:
+        findings.append(Finding("missing", "history", str(error)))
+    else:
+        findings += _sizes(cutoffs, config)
+    return Readiness(tuple(findings), cutoffs)
+
+
+def _rows(log: EventLog) -> list[Finding]:
+    account = log.account
+    share = account.kept / account.read
+    lines = [Finding("ok", "rows", f"{account.kept:,} of {account.read:,} rows can be used ({share:.1%})")]
+    lines += [
+        Finding("note", "quarantined", f"{rows:,} rows: {reason}") for reason, rows in account.quarantined.items()
+    ]
+    if account.duplicates:
+        lines.append(
+            Finding(
+                "note",
+                "duplicates",
+                f"{account.duplicates:,} rows repeat another in every column; counted once",
+            )
+        )
+    if account.later:
+        lines.append(Finding("note", "later", f"{account.later:,} rows lie after observed_until; left out"))
+    return lines
+
+
+def _contents(log: EventLog, config: Config) -> list[Finding]:
+    days = (log.observed_until - log.first) // clock.DAY
+    kinds = ", ".join(f"{count:,} × {kind}" for kind, count in log.kinds.items())
+    wanted = {config.outcome.kind, config.population.kind} - set(log.kinds)
+    lines = [
+        Finding("ok", "events", f"{len(log):,} events of {len(log.customers):,} customers: {kinds}"),
+        Finding("ok", "history", f"{days:,} days, {clock.text(log.first)} to {clock.text(log.observed_until)}"),
+    ]
+    if wanted:
+        lines.append(
+            Finding(
+                "missing",
+                "kinds",
+                f"no event of kind {', '.join(sorted(wanted))}, which the configuration foretells",
+            )
+        )
+    if not log.has_amounts:
+        lines.append(Finding("note", "amounts", "no amounts: spend and value will not be foretold. Map columns.amount"))
+    if log.days_only:
+        lines.append(
+            Finding(
+                "note",
+                "hours",
+                "times know the day only: sends are planned by weekday, at timing.default_hour",
+            )
+        )
+    if "return" not in log.kinds:
+        lines.append(Finding("note", "returns", "no returns: value will not know who sends goods back"))
+    if not {"ticket", "message_sent"} & set(log.kinds):
+        lines.append(
+            Finding(
+                "note",
+                "service",
+                "no tickets or messages: cost to serve and response to messages stay unknown",
+            )
+        )
+    return lines
+
+
+def _outcomes(log: EventLog, config: Config) -> pd.DataFrame:
+    features = expand([{"use": "days_since_last", "kind": config.outcome.kind}])
+    cutoffs = training_cutoffs(log, config.training, config.outcome)
+    targets = training_frame(log, features, cutoffs, config.population, config.outcome).targets
+    groups = targets.groupby(level="cutoff")
+    table = pd.DataFrame({"customers": groups.size(), "left": groups["churned"].sum().astype(int)})
+    table["bought"] = table["customers"] - table["left"]
+    table["share_left"] = table["left"] / table["customers"]
+    table["spend"] = groups["spend"].sum() if "spend" in targets else float("nan")
+    return table.rename_axis("cutoff").reset_index()
+
+
+def _sizes(cutoffs: pd.DataFrame, config: Config) -> list[Finding]:
+    newest = cutoffs.iloc[-1]
+    lines = [
+        Finding(
+            "ok",
+            "cutoffs",
+            f"{len(cutoffs)} closed cutoffs of {config.outcome.horizon_days} days, newest {newest['cutoff']:%Y-%m-%d}",
+        )
+    ]
+    span = pd.Timedelta(days=config.outcome.horizon_days)
+    if newest["cutoff"] - cutoffs["cutoff"].iloc[0] < span:
+        lines.append(
+            Finding("note", "history", "less than two horizons apart: models cannot be judged on a later window")
+        )
+    if newest["customers"] < _ENOUGH_CUSTOMERS:
+        lines.append(
+            Finding(
+                "note",
+                "customers",
+                f"{newest['customers']:,} customers; {_ENOUGH_CUSTOMERS} make models steady",
+            )
+        )
+    for name, words in (("left", "left"), ("bought", "bought again")):
+        if newest[name] < _ENOUGH_OF_EACH:
+            level = "missing" if cutoffs[name].sum() < 10 else "note"
+            lines.append(
+                Finding(
+                    level,
+                    "outcomes",
+                    f"{newest[name]:,} customers {words} at the newest cutoff; {_ENOUGH_OF_EACH} are wanted",
+                )
+            )
+    return lines

@@ -1,0 +1,1 @@
+"""Models of when customers come back, and what that is worth."""

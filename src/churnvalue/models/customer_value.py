@@ -1,0 +1,151 @@
+"""Customer value: the present value of a customer's net margin to the value horizon, less the cost of serving them.
+
+Inside the outcome's horizon the spend model speaks; beyond it, its spend fades as Pareto/NBD says that this customer's
+purchases fade. First version: the interval takes the customer's spread of spend as that of their value.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from churnvalue.features import Feature, expand
+from churnvalue.models.buy_till_you_die import BuyTillYouDie
+from churnvalue.models.link_model import LinkModel
+from churnvalue.models.outcome_models import hurdle_quantile
+
+Floats = npt.NDArray[np.float64]
+RETURN_DAYS = (7, 14, 30)
+_COST_DAYS = 365  # cost to serve is read off the last year
+_SHORTEST = 90  # a tenure shorter than this says little about a rate
+_PRIOR_ORDERS = 2.0  # a customer's cost for an order is shrunk to the base's as by this many orders
+_PERIODS = 12
+_SURE = 1e-9
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What value means: horizon of the outcome and of the value (days), margin, discount a year, cost of an event by kind."""
+
+    horizon_days: int
+    value_days: int
+    margin: float
+    discount_rate: float
+    cost: dict[str, float]
+
+
+def is_sent(kind: str) -> bool:
+    """Whether we cause such events ourselves, whatever the customer does: messages."""
+    return kind.startswith("message_sent")
+
+
+def cost_features(kind: str, cost: dict[str, float]) -> tuple[Feature, ...]:
+    """Return the features from which the cost to serve is read."""
+    counted = [{"use": "event_count", "kind": cause, "days": _COST_DAYS} for cause in sorted({kind, *cost})]
+    return expand([*counted, {"use": "days_since_first", "kind": kind}])
+
+
+@dataclass(frozen=True)
+class ValueModel:
+    """Value with interval, and the probability of coming back soon.
+
+    ``cost_an_order`` is the base's mean cost of serving an order. Without amounts ``spend`` is None and value is NaN.
+    """
+
+    churn: LinkModel
+    spend: LinkModel | None
+    buying: BuyTillYouDie
+    terms: Terms
+    dispersion: float
+    cost_an_order: float
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the features read."""
+        served = [f.name for f in cost_features(self.buying.kind, self.terms.cost)]
+        spend = self.spend.features if self.spend else ()
+        return tuple(dict.fromkeys([*self.churn.features, *spend, *self.buying.features, *served]))
+
+    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return ``clv, clv_p10, clv_p90`` (money, may be negative) and ``p_return_7d, _14d, _30d``."""
+        p_churn = self.churn.predict(frame)
+        stay = {days: self._p_silent(frame, p_churn, days) for days in (*RETURN_DAYS, self.terms.value_days)}
+        returns = {f"p_return_{days}d": 1.0 - stay[days] for days in RETURN_DAYS}
+        if self.spend is None:
+            empty = dict.fromkeys(("clv", "clv_p10", "clv_p90"), np.full(len(frame), np.nan))
+            return pd.DataFrame({**empty, **returns}, index=frame.index)
+        gross, cost = self._gross_and_cost(frame)
+        quantiles = {
+            f"clv_p{level}": hurdle_quantile(level / 100, stay[self.terms.value_days], gross, self.dispersion) - cost
+            for level in (10, 90)
+        }
+        value = gross - cost
+        # A mean may lie outside the quantiles of a skewed distribution; a reader would take that for an error.
+        low, high = np.minimum(quantiles["clv_p10"], value), np.maximum(quantiles["clv_p90"], value)
+        return pd.DataFrame({"clv": value, "clv_p10": low, "clv_p90": high, **returns}, index=frame.index)
+
+    def _p_silent(self, frame: pd.DataFrame, p_churn: Floats, days: float) -> Floats:
+        """P(no purchase in ``days``): Pareto/NBD's curve, its hazard scaled so that it passes through ``p_churn``."""
+        at_horizon = np.log(np.clip(self.buying.p_no_purchase(frame, self.terms.horizon_days), _SURE, 1 - _SURE))
+        at_days = np.log(np.clip(self.buying.p_no_purchase(frame, days), _SURE, 1.0))
+        return np.exp(at_days / at_horizon * np.log(np.clip(p_churn, _SURE, 1 - _SURE)))
+
+    def _gross_and_cost(self, frame: pd.DataFrame) -> tuple[Floats, Floats]:
+        """Present value of margin, and of cost to serve, to the value horizon."""
+        terms = self.terms
+        edges = _edges(terms.horizon_days, terms.value_days)
+        orders = np.vstack([np.zeros(len(frame)), *[self.buying.orders(frame, days) for days in edges[1:]]])
+        at_horizon = np.maximum(self.buying.orders(frame, terms.horizon_days), np.finfo(float).tiny)
+        fading = np.diff(orders, axis=0) / at_horizon
+        middles = (edges[1:] + edges[:-1]) / 2
+        discount = (1 + terms.discount_rate) ** (-middles / 365)
+        discounted = discount @ fading
+        assert self.spend is not None
+        gross = terms.margin * self.spend.predict(frame) * discounted
+        orders_now = at_horizon * discounted
+        sent = self._sent_a_day(frame) * float(discount @ np.diff(edges))
+        return gross, self._cost_an_order(frame) * orders_now + sent
+
+    def _cost_an_order(self, frame: pd.DataFrame) -> Floats:
+        """Cost of what customers cause, for each order: their own last year, shrunk to the base."""
+        caused = np.zeros(len(frame))
+        for kind, cost in self.terms.cost.items():
+            if not is_sent(kind):
+                caused = caused + cost * frame[f"event_count_{kind}_{_COST_DAYS}d"].to_numpy()
+        orders = frame[f"event_count_{self.buying.kind}_{_COST_DAYS}d"].to_numpy()
+        return (caused + _PRIOR_ORDERS * self.cost_an_order) / (orders + _PRIOR_ORDERS)
+
+    def _sent_a_day(self, frame: pd.DataFrame) -> Floats:
+        """Cost a day of what we send, which goes on whether they buy or not."""
+        days = frame[f"days_since_first_{self.buying.kind}"].clip(_SHORTEST, _COST_DAYS).to_numpy()
+        sent = np.zeros(len(frame))
+        for kind, cost in self.terms.cost.items():
+            if is_sent(kind):
+                sent = sent + cost * frame[f"event_count_{kind}_{_COST_DAYS}d"].to_numpy() / days
+        return sent
+
+    def parameters(self) -> dict[str, Any]:
+        """Return what is not a tree, as JSON can hold it."""
+        return {
+            "buying": self.buying.parameters(),
+            "terms": vars(self.terms),
+            "dispersion": self.dispersion,
+            "cost_an_order": self.cost_an_order,
+        }
+
+
+def mean_cost_an_order(frame: pd.DataFrame, kind: str, cost: dict[str, float]) -> float:
+    """Return the base's cost of serving an order, over the last year of everyone in ``frame``."""
+    caused = sum(
+        c * frame[f"event_count_{cause}_{_COST_DAYS}d"].sum() for cause, c in cost.items() if not is_sent(cause)
+    )
+    return float(caused / max(frame[f"event_count_{kind}_{_COST_DAYS}d"].sum(), 1.0))
+
+
+def _edges(horizon_days: int, value_days: int) -> Floats:
+    """Ends of the periods over which value is added up: the horizon, then equal steps to the value horizon."""
+    if value_days <= horizon_days:
+        return np.array([0.0, float(value_days)])
+    return np.concatenate(([0.0], np.linspace(horizon_days, value_days, _PERIODS)))

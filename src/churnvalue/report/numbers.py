@@ -1,0 +1,145 @@
+"""Numbers and dates as people read them: separators, sensible rounding, a dash where there is none.
+
+This module knows no words; those stand in the template.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from datetime import date
+from numbers import Real
+from typing import Any
+
+import pandas as pd
+
+DASH = "–"
+MINUS = "−"
+
+
+def number(value: object) -> float | None:
+    """Return ``value`` as a finite float; None for a missing, infinite or non-numeric one."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    found = float(value)
+    return found if math.isfinite(found) else None
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """Return ``value`` where it is a mapping, else an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def rows(value: object) -> list[Mapping[str, Any]]:
+    """Return the mappings in a list; nothing where ``value`` is no list."""
+    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list | tuple) else []
+
+
+def points(table: object, x: str, y: str) -> list[tuple[float, float]]:
+    """Return the pairs of ``x`` and ``y`` in a list of mappings where both are numbers."""
+    pairs = ((number(row.get(x)), number(row.get(y))) for row in rows(table))
+    return [(left, right) for left, right in pairs if left is not None and right is not None]
+
+
+def count(value: object) -> str:
+    """Return a whole number with thousands separators.
+
+    >>> count(1234567.4)
+    '1,234,567'
+    """
+    found = number(value)
+    return DASH if found is None else _signed(found, f"{abs(found):,.0f}")
+
+
+def percent(value: object, digits: int = 1) -> str:
+    """Return a share as per cent; a share that is nearly, yet not quite, none or all says so.
+
+    >>> percent(0.30000001), percent(0.0001), percent(0.9999), percent(1.0)
+    ('30.0%', '<0.1%', '>99.9%', '100%')
+    """
+    found = number(value)
+    if found is None:
+        return DASH
+    least = 10.0**-digits
+    if found in (0.0, 1.0):
+        return f"{found:.0%}"
+    if 0 < found * 100 < least:
+        return f"<{least:.{digits}f}%"
+    if 100 - least < found * 100 < 100:
+        return f">{100 - least:.{digits}f}%"
+    return _signed(found, f"{abs(found) * 100:,.{digits}f}%")
+
+
+def money(value: object, currency: str = "") -> str:
+    """Return an amount: to the hundredth below 100, whole above, in millions from ten million.
+
+    >>> money(-1234.56, "£"), money(3.5, "£"), money(-12_345.6)
+    ('−£1,235', '£3.50', '−12,346')
+    """
+    found = number(value)
+    if found is None:
+        return DASH
+    size = abs(found)
+    text = f"{size:,.2f}" if round(size, 2) < 100 else f"{size:,.0f}"
+    text = short(size) if size >= 9_999_999.5 else text
+    sign = f"{currency}\N{NO-BREAK SPACE}" if currency[-1:].isalnum() else currency
+    return _signed(found, sign + text)
+
+
+def score(value: object) -> str:
+    """Return a metric: three decimals below 100, whole above."""
+    found = number(value)
+    if found is None:
+        return DASH
+    return _signed(found, f"{abs(found):.3f}" if abs(found) < 99.9995 else f"{abs(found):,.0f}")
+
+
+def short(value: object) -> str:
+    """Return a number in three significant figures with k, M or G, as it stands at an axis.
+
+    >>> short(1500).split(), short(0.2512)
+    (['1.5', 'k'], '0.251')
+    """
+    found = number(value)
+    if found is None:
+        return DASH
+    size, suffix = abs(found), ""
+    for power, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if size >= power * 0.9995:
+            size, suffix = size / power, f"\N{NO-BREAK SPACE}{letter}"
+            break
+    whole = f"{size:,.0f}" if size >= 999.5 else f"{size:.3g}"
+    return _signed(found, whole + suffix)
+
+
+def day(value: object) -> str:
+    """Return the ISO date of a time, a date or ISO text; other text as it is."""
+    return _time(value, "%Y-%m-%d")
+
+
+def minute(value: object) -> str:
+    """Return the ISO date and time to the minute, on the clock that ``value`` carries."""
+    return _time(value, "%Y-%m-%d %H:%M")
+
+
+def words(name: object) -> str:
+    """Return a machine name as words."""
+    return str(name).replace("_", " ")
+
+
+def listed(names: Iterable[object]) -> str:
+    """Return the distinct names, sorted, with commas between them; missing ones left out."""
+    return ", ".join(sorted({str(name) for name in names if isinstance(name, str) and name}))
+
+
+def _signed(found: float, text: str) -> str:
+    """Put the minus before ``text``, unless it rounds to nothing."""
+    return MINUS + text if found < 0 and any(digit in "123456789" for digit in text) else text
+
+
+def _time(value: object, layout: str) -> str:
+    if not isinstance(value, str | date):
+        return DASH
+    try:
+        found = pd.Timestamp(value)
+    except (ValueError, TypeError, OverflowError):
+        return str(value)
+    return DASH if pd.isna(found) else found.strftime(layout)

@@ -1,0 +1,224 @@
+"""What the page says of the scored customers: totals, concentration, tiers, thresholds.
+
+Sums run over customers in the order of their ids, so that the order of input rows cannot change a digit. This
+module knows nothing of plans, words or pictures.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+SCORED = ("p_churn", "orders", "spend", "spend_p10", "spend_p90", "clv", "clv_p10", "clv_p90", "p_return_30d")
+TOP_SHARES = (0.001, 0.01, 0.2)
+CONTACT_SHARES = (0.05, 0.1, 0.2, 0.3)
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """All that the page shows.
+
+    Attributes:
+        project: Name of the project.
+        scores: One row a customer, as ``score`` writes them.
+        plan: One row a customer, as ``plan`` writes them.
+        sends: One row a message.
+        curve: Profit against budget.
+        training: Contents of ``train.json``.
+        facts: cutoff, horizon_days, value_horizon_days, margin, discount_rate, has_amounts, day_granularity,
+            budget, quarantine, rows_kept, currency.
+    """
+
+    project: str
+    scores: pd.DataFrame
+    plan: pd.DataFrame | None = None
+    sends: pd.DataFrame | None = None
+    curve: pd.DataFrame | None = None
+    training: dict[str, Any] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A total in money: its 80% interval if customers vary alone, its range if all vary together."""
+
+    value: float
+    low: float
+    high: float
+    together_low: float
+    together_high: float
+
+
+@dataclass(frozen=True)
+class Base:
+    """The scored customers in total; ``at_risk`` is the value of those in the high-risk band."""
+
+    customers: int
+    leavers: float
+    leaving_share: float | None
+    orders: float
+    spend: Estimate
+    equity: Estimate
+    at_risk: float
+    at_risk_customers: int
+    at_risk_share: float | None
+
+
+@dataclass(frozen=True)
+class Top:
+    """The most valuable ``share`` of customers and their part of all positive value."""
+
+    share: float
+    customers: int
+    value_share: float
+
+
+@dataclass(frozen=True)
+class Tier:
+    """One tier; ``value_share`` is of all positive value."""
+
+    name: str
+    customers: int
+    customer_share: float
+    value_share: float | None
+    p_churn: float
+    clv: float
+    service_level: str
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Contacting the ``share`` at highest risk: expected leavers reached, stayers disturbed for nothing."""
+
+    share: float
+    customers: int
+    p_churn: float
+    caught: float
+    caught_share: float | None
+    falsely: float
+
+
+def by_customer(table: pd.DataFrame) -> pd.DataFrame:
+    """Return ``table`` in the order of customer ids."""
+    if table["customer_id"].is_monotonic_increasing:
+        return table
+    return table.sort_values("customer_id", kind="stable")
+
+
+def ordered_scores(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the scores in the order of customer ids; number columns that are missing become NaN."""
+    missing: dict[str, float | str] = {name: np.nan for name in SCORED if name not in scores}
+    missing |= {name: "" for name in ("tier", "band") if name not in scores}
+    return by_customer(scores.assign(**missing))
+
+
+def base(scores: pd.DataFrame) -> Base:
+    """Return the totals of the scored customers; NaN counts as nothing."""
+    customers = len(scores)
+    leavers = float(np.nansum(_floats(scores, "p_churn")))
+    clv = _floats(scores, "clv")
+    at_risk = (scores["band"] == "high").to_numpy()
+    equity = total(clv, _floats(scores, "clv_p10"), _floats(scores, "clv_p90"))
+    lost = float(np.nansum(clv[at_risk]))
+    return Base(
+        customers=customers,
+        leavers=leavers,
+        leaving_share=_share(leavers, customers),
+        orders=float(np.nansum(_floats(scores, "orders"))),
+        spend=total(_floats(scores, "spend"), _floats(scores, "spend_p10"), _floats(scores, "spend_p90")),
+        equity=equity,
+        at_risk=lost,
+        at_risk_customers=int(at_risk.sum()),
+        at_risk_share=_share(lost, equity.value),
+    )
+
+
+def total(value: Floats, low: Floats, high: Floats) -> Estimate:
+    """Return the sum of estimates, each with its 10% and 90% quantile.
+
+    Independent errors add as squares, so the interval of the sum is as wide as the root of the summed squared
+    widths. A model wrong for all at once moves every customer together: then quantiles add. The truth lies
+    between the two.
+    """
+    found = float(np.nansum(value))
+    half = 0.5 * math.sqrt(float(np.nansum((high - low) ** 2)))
+    return Estimate(found, found - half, found + half, float(np.nansum(low)), float(np.nansum(high)))
+
+
+def tops(scores: pd.DataFrame) -> list[Top]:
+    """Return how much of all positive value the top customers hold; empty where nobody has any."""
+    value = _positive(scores)
+    whole = value.sum()
+    if not whole > 0:
+        return []
+    sizes = [math.ceil(share * len(value)) for share in TOP_SHARES]
+    return [Top(share, size, float(value[:size].sum() / whole)) for share, size in zip(TOP_SHARES, sizes, strict=True)]
+
+
+def concentration(scores: pd.DataFrame) -> list[tuple[float, float]]:
+    """Return shares of customers, most valuable first, and of value, at up to 120 places."""
+    value = _positive(scores)
+    if not value.sum() > 0:
+        return []
+    held = np.concatenate([[0.0], np.cumsum(value) / value.sum()])
+    places = np.unique(np.round(np.linspace(0.0, 1.0, 120) ** 2 * len(value)).astype(int))
+    return [(float(place / len(value)), float(held[place])) for place in places]
+
+
+def tier_names(scores: pd.DataFrame) -> list[str]:
+    """Return the tiers, the one of the highest mean value first; without money, the one at lowest risk."""
+    means = scores.groupby("tier", sort=True)[["clv", "p_churn"]].mean()
+    means = means.fillna({"clv": -np.inf, "p_churn": np.inf})
+    ranked = means.sort_values(["clv", "p_churn"], ascending=[False, True], kind="stable")
+    return [str(name) for name in ranked.index if name != ""]
+
+
+def tiers(scores: pd.DataFrame, service_levels: Mapping[str, str]) -> list[Tier]:
+    """Return one row a tier in the order of ``tier_names``."""
+    whole = float(_positive(scores).sum())
+    found = []
+    for name in tier_names(scores):
+        own = scores[scores["tier"] == name]
+        found.append(
+            Tier(
+                name=name,
+                customers=len(own),
+                customer_share=len(own) / len(scores),
+                value_share=_share(float(_positive(own).sum()), whole),
+                p_churn=float(own["p_churn"].mean()),
+                clv=float(own["clv"].mean()),
+                service_level=service_levels.get(name, ""),
+            )
+        )
+    return found
+
+
+def thresholds(scores: pd.DataFrame) -> list[Threshold]:
+    """Return what contacting the customers at highest risk would catch, if ``p_churn`` is calibrated."""
+    risk = np.sort(np.nan_to_num(_floats(scores, "p_churn")))[::-1]
+    found = []
+    for share in CONTACT_SHARES if len(risk) else ():
+        size = math.ceil(share * len(risk))
+        caught = float(risk[:size].sum())
+        caught_share = _share(caught, float(risk.sum()))
+        found.append(Threshold(share, size, float(risk[size - 1]), caught, caught_share, size - caught))
+    return found
+
+
+def _floats(scores: pd.DataFrame, column: str) -> Floats:
+    return scores[column].to_numpy(dtype=np.float64)
+
+
+def _positive(scores: pd.DataFrame) -> Floats:
+    """Return the positive part of every clv, largest first."""
+    return np.sort(np.maximum(np.nan_to_num(_floats(scores, "clv")), 0.0))[::-1]
+
+
+def _share(part: float, whole: float) -> float | None:
+    return part / whole if whole > 0 else None

@@ -1,0 +1,222 @@
+import base64
+import hashlib
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from churnvalue.report.page import ReportData, render
+
+VOID = {"meta", "input", "br", "link", "img", "hr"}
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "=cmd()|' /C calc'!A0",
+    '"><img src=x onerror=alert(1)>',
+    "</script><!--",
+    "{{ 7 * 7 }}",
+    "&amp;",
+    "\u202egnp.exe",
+]
+
+
+class Page(HTMLParser):
+    """What stands in a page: its tags, ids, links and text; every element must be closed in order."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def full(make_report):
+    return render(make_report(1200))
+
+
+def test_the_page_is_well_formed_with_distinct_ids(full):
+    page = Page(full)
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for _, attributes in page.tags:
+        for key in ("aria-labelledby", "for", "aria-controls"):
+            assert attributes.get(key, ids[0]) in ids
+        if attributes.get("href", "").startswith("#"):
+            assert attributes["href"][1:] in ids
+    assert full.startswith("<!doctype html>")
+
+
+def test_every_table_has_a_caption_and_every_picture_a_name(full):
+    page = Page(full)
+    assert len(page.all("table")) == len(page.all("caption")) >= 10
+    assert all(attributes.get("aria-label") for attributes in page.all("svg"))
+    # Concentration, map, budget, calendar, calibration, lift, spend.
+    assert len(page.all("svg")) == 7
+
+
+def test_nothing_is_fetched_and_only_the_one_script_may_run(full):
+    assert not re.search(r"(?:https?:)?//[a-z]|@import|url\(", full)
+    page = Page(full)
+    assert not any("src" in attributes or tag in {"link", "img", "iframe"} for tag, attributes in page.tags)
+    policy = next(a["content"] for a in page.all("meta") if a.get("http-equiv") == "Content-Security-Policy")
+    (script,) = re.findall(r"<script>(.*?)</script>", full, re.DOTALL)
+    hashed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{hashed}'" in policy
+    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:;")
+    assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
+
+
+def test_the_same_data_in_any_order_give_the_same_bytes(make_report):
+    data = make_report(700)
+    rng = np.random.default_rng(3)
+
+    def shuffled(table: pd.DataFrame) -> pd.DataFrame:
+        return table.iloc[rng.permutation(len(table))].reset_index(drop=True)
+
+    other = replace(
+        data,
+        scores=shuffled(data.scores),
+        plan=shuffled(data.plan),
+        sends=shuffled(data.sends),
+        curve=shuffled(data.curve),
+    )
+    assert render(data) == render(data) == render(other)
+
+
+def test_the_data_are_left_as_they_were(make_report):
+    data = make_report(60)
+    before = [table.copy(deep=True) for table in (data.scores, data.plan, data.sends, data.curve)]
+    render(data)
+    for old, new in zip(before, (data.scores, data.plan, data.sends, data.curve), strict=True):
+        pd.testing.assert_frame_equal(old, new)
+
+
+def test_hostile_text_is_shown_as_it_is(make_report):
+    data = make_report(len(HOSTILE))
+    scores = data.scores.assign(customer_id=HOSTILE, tier=HOSTILE, model_versions=HOSTILE[0])
+    drivers = [[{"feature": text, "value": 1.0, "effect": 1.0, "text": text}] for text in HOSTILE]
+    scores = scores.assign(drivers=pd.Series(drivers, dtype=object))
+    plan = data.plan.assign(customer_id=HOSTILE, tier=HOSTILE, reason=HOSTILE, service_level=HOSTILE)
+    sends = pd.DataFrame({"customer_id": HOSTILE, "channel": HOSTILE, "slot": 3, "send_at_local": HOSTILE})
+    training = data.training | {"grade_text": HOSTILE[0], "gate": {"passed": False, "reasons": HOSTILE}}
+    facts = data.facts | {"currency": HOSTILE[2], "cutoff": HOSTILE[0]}
+    html = render(ReportData(HOSTILE[0], scores, plan, sends, data.curve, training, facts))
+    page = Page(html)
+    assert len(page.all("script")) == 1
+    assert page.all("img") == []
+    for text in HOSTILE:
+        assert text in page.text
+
+
+def test_text_that_is_no_unicode_does_not_stop_the_page(make_report):
+    data = make_report(20)
+    render(replace(data, project="a\ud800b")).encode("utf-8")
+
+
+def test_money_is_left_out_of_a_log_without_amounts(make_report):
+    html = render(make_report(300, money=False))
+    page = Page(html)
+    text = " ".join(page.text)
+    assert text.count("The log holds no amounts of money") == 1
+    assert "Customer equity" not in text
+    assert "Expected spend" not in text
+    assert "Where the value lies" not in text
+    assert "nan" not in text.lower().split()
+
+
+def test_a_page_needs_nothing_but_scores(make_report):
+    html = render(make_report(30, parts=False))
+    Page(html)
+    assert "No training report was given" in html
+    assert "The plan" not in html
+    assert "When messages go out" not in html
+
+
+def test_a_page_of_nobody(make_report):
+    data = make_report(30)
+    tables = [table.iloc[:0] for table in (data.scores, data.plan, data.sends, data.curve)]
+    html = render(ReportData("empty", *tables))
+    Page(html)
+    assert "There are no customers" in html
+
+
+def test_any_key_may_be_absent(make_report):
+    data = make_report(25)
+    for key in data.training:
+        Page(render(replace(data, training=without(data.training, key))))
+    Page(render(replace(data, facts={})))
+
+
+@pytest.mark.parametrize("odd", [None, "text", 3, [], {}, [None], {"a": None}, {"churn": {"metrics": 1}}])
+def test_any_key_may_hold_something_odd(make_report, odd):
+    data = make_report(25)
+    Page(render(replace(data, training=dict.fromkeys(data.training, odd))))
+    Page(render(replace(data, training=data.training | {"log": dict.fromkeys(data.training["log"], odd)})))
+
+
+def without(mapping: dict[str, object], key: str) -> dict[str, object]:
+    return {name: value for name, value in mapping.items() if name != key}
+
+
+def test_assumed_save_rates_are_said_plainly(make_report):
+    data = make_report(300)
+    assert "Save rates are assumptions" in render(data)
+    assert "Save rates are assumptions" not in render(
+        replace(data, plan=data.plan.assign(evidence="experiment"))
+    )
+
+
+def test_failed_checks_are_said_plainly(make_report):
+    data = make_report(40)
+    failed = data.training | {"promoted": False, "gate": {"passed": False, "reasons": ["too few leavers"]}}
+    text = render(replace(data, training=failed))
+    assert "did not pass every check" in text
+    assert "They were not put to use." in text
+    assert "too few leavers" in text
+
+
+def test_lift_is_drawn_as_a_factor_where_it_is_one(make_report):
+    data = make_report(40)
+    assert "How many leavers are found" in render(data)
+    lift = [{"share": 0.1, "model": 2.6, "recency": 2.0}, {"share": 1.0, "model": 1.0, "recency": 1.0}]
+    assert "How much better than chance" in render(replace(data, training=data.training | {"lift": lift}))
+
+
+def test_a_log_of_days_has_a_calendar_of_weekdays(make_report):
+    data = make_report(300)
+    by_day = render(replace(data, facts=data.facts | {"day_granularity": True}))
+    assert "Planned messages by weekday" in by_day
+    assert "Hour of the day" not in by_day
+
+
+def test_a_huge_base_stays_a_small_page(make_report):
+    assert len(render(make_report(200_000)).encode()) < 1_000_000
+
+
+def test_no_number_shows_the_noise_of_floating_point(full):
+    shown = re.sub(r"<(style|script|svg).*?</\1>", "", full, flags=re.DOTALL)
+    assert not re.search(r"\d\.\d{4,}", shown)
+    assert ">nan<" not in shown
