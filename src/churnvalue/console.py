@@ -18,6 +18,7 @@ from rich.progress import (
 from rich.table import Table
 
 from churnvalue.progress import Stages, Tick
+from churnvalue.storage import read_manifest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,6 +148,12 @@ def show_scores(console: Console, scores: "pd.DataFrame", out: Path) -> None:
     if scores["clv"].notna().any():
         line += f"; {scores['spend'].sum():,.0f} expected spend; {value:,.0f} customer equity"
     console.say(line + ".")
+    facts = read_manifest(out)["facts"]["score"]
+    if facts["outside_population"]:
+        console.say(
+            f"{facts['outside_population']:,} customers of the log are not described: the population is those"
+            f" {facts['population']} the cutoff ([population] active_days)."
+        )
     groups = scores.groupby("tier", sort=False)
     by_tier = groups.agg(customers=("tier", "size"), p_churn=("p_churn", "mean"), clv=("clv", "mean")).reset_index()
     by_tier["share_of_value"] = groups["clv"].sum().to_numpy() / value if value else float("nan")

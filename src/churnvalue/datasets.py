@@ -107,7 +107,8 @@ def cdnow_toml(events_path: str) -> str:
     names = ("customer_id", "event_time", "amount", "quantity")
     columns = {f"columns.{name}": _quoted(name) for name in names}
     mapped = {"kind": '"purchase"', "timezone": '"UTC"', **columns}
-    return _toml("cdnow", events_path, mapped)
+    # The log is one cohort, followed for 18 months: all of it is described, also those who came once at its start.
+    return _toml("cdnow", events_path, mapped, {"population": 'kind = "purchase"\nactive_days = 730'})
 
 
 def online_retail_toml(events_path: str) -> str:

@@ -74,16 +74,7 @@ def importance(model: LinkModel, frame: pd.DataFrame, features: Sequence[Feature
     known = {feature.name: feature for feature in features}
     effects = np.abs(model.contributions(frame)[:, :-1]).mean(axis=0)
     order = np.argsort(-effects, kind="stable")[:most]
-    return [Importance(name := model.features[i], title(known[name]), float(effects[i])) for i in order]
-
-
-def title(feature: Feature) -> str:
-    """Return a short name of a feature for people: ``event count, purchase, 90 days``."""
-    parts = [feature.use.replace("_", " ")]
-    for name, value in feature.parameters:
-        if value is not None:
-            parts.append(f"{value} days" if name == "days" else str(value).replace("_", " "))
-    return ", ".join(parts)
+    return [Importance(name := model.features[i], known[name].title, float(effects[i])) for i in order]
 
 
 def sentences(row: pd.Series, has_amounts: bool) -> str:

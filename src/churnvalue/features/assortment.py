@@ -6,6 +6,7 @@ from churnvalue.views import Column, History
 
 
 @feature(
+    title="number of categories {in_days}",
     unit="categories",
     says=Sentence("{value} different categories {in_days}", zero="no categories {in_days}"),
 )
@@ -14,7 +15,11 @@ def distinct_categories(history: History, kind: str, days: int | None = None) ->
     return history.of(kind).last(days).distinct_categories()
 
 
-@feature(unit="share", says=Sentence("{percent} of lines in one category", absent="no categories known"))
+@feature(
+    title="share of the favourite category",
+    unit="share",
+    says=Sentence("{percent} of lines in one category", absent="no categories known"),
+)
 def top_category_share(history: History, kind: str, days: int | None = None) -> Column:
     """Share of the most frequent category among all mentions of a category."""
     return history.of(kind).last(days).top_category_share()

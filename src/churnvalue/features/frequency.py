@@ -5,13 +5,18 @@ from churnvalue.features.sentences import Sentence
 from churnvalue.views import Column, History
 
 
-@feature(unit="events", says=Sentence("{value} {events} {in_days}", zero="no {things} {in_days}"))
+@feature(
+    title="number of {things} {in_days}",
+    unit="events",
+    says=Sentence("{value} {events} {in_days}", zero="no {things} {in_days}"),
+)
 def event_count(history: History, kind: str, days: int | None = None) -> Column:
     """Events of ``kind`` in the last ``days``, or ever; 0 if there was none."""
     return history.of(kind).last(days).count()
 
 
 @feature(
+    title="days with a {thing} {in_days}",
     unit="days",
     says=Sentence("{thing} on {value} days of the last {days}", zero="no {things} {in_days}"),
 )
@@ -20,13 +25,18 @@ def active_days(history: History, kind: str, days: int | None = None) -> Column:
     return history.of(kind).last(days).active_days()
 
 
-@feature(unit="days", says=Sentence("came back on {value} days", zero="never came back"))
+@feature(
+    title="days with a repeat {thing}",
+    unit="days",
+    says=Sentence("came back on {value} days", zero="never came back"),
+)
 def repeat_days(history: History, kind: str) -> Column:
     """Local days with an event of ``kind`` after the first such day: the frequency x of buy-till-you-die models."""
     return (history.of(kind).active_days() - 1).at_least(0)
 
 
 @feature(
+    title="{things} a year",
     unit="events a year",
     says=Sentence("{value} {events} a year since the first", absent="no {things} so far"),
 )

@@ -6,6 +6,7 @@ from churnvalue.views import Column, History
 
 
 @feature(
+    title="share of {things} from {first_hour} to {end_hour} o'clock",
     unit="share",
     says=Sentence("{percent} of {things} between {first_hour} and {end_hour} o'clock", absent="no {things} so far"),
 )
@@ -15,7 +16,11 @@ def hour_share(history: History, kind: str, first_hour: int, end_hour: int) -> C
     return events.between(first_hour, end_hour).count() / events.count()
 
 
-@feature(unit="share", says=Sentence("{percent} of {things} on weekends", absent="no {things} so far"))
+@feature(
+    title="share of {things} on weekends",
+    unit="share",
+    says=Sentence("{percent} of {things} on weekends", absent="no {things} so far"),
+)
 def weekend_share(history: History, kind: str) -> Column:
     """Share of the events of ``kind`` on local Saturdays and Sundays."""
     events = history.of(kind)
@@ -23,6 +28,7 @@ def weekend_share(history: History, kind: str) -> Column:
 
 
 @feature(
+    title="share of {things} on weekday {weekday}",
     unit="share",
     says=Sentence("{percent} of {things} on weekday {weekday} (Monday is 0)", absent="no {things} so far"),
 )

@@ -8,6 +8,7 @@ _UNWRITTEN = "received no messages {in_days}"
 
 
 @feature(
+    title="share of messages opened {in_days}",
     unit="share",
     says=Sentence("opened {percent} of the messages of the last {days} days", absent=_UNWRITTEN),
     reads=("message_sent", "message_open"),
@@ -18,6 +19,7 @@ def open_rate(history: History, days: int | None = None) -> Column:
 
 
 @feature(
+    title="share of messages clicked {in_days}",
     unit="share",
     says=Sentence("clicked on {percent} of the messages of the last {days} days", absent=_UNWRITTEN),
     reads=("message_sent", "message_click"),

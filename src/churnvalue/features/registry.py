@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any
 
 from churnvalue.errors import DefinitionError, near_match
-from churnvalue.features.sentences import Sentence
+from churnvalue.features.sentences import Sentence, words
 from churnvalue.views import Column, History
 
 Parameter = str | int | None
@@ -21,6 +21,7 @@ class Family:
 
     name: str
     declare: Callable[..., Column]
+    title: str
     unit: str
     sentence: Sentence
     parameters: Mapping[str, inspect.Parameter]
@@ -62,17 +63,28 @@ class Feature:
         """Return the expression over History."""
         return _FAMILIES[self.use].declare(History(), **dict(self.parameters))
 
+    @property
+    def title(self) -> str:
+        """Short name for people.
+
+        >>> from churnvalue.features import expand
+        >>> expand([{"use": "event_count", "kind": "purchase", "days": 30}])[0].title
+        'number of purchases in the last 30 days'
+        """
+        return _FAMILIES[self.use].title.format(**words(dict(self.parameters)))
+
     def say(self, value: float) -> str:
         """Return in words what ``value`` says about a customer."""
         return _FAMILIES[self.use].sentence.say(value, dict(self.parameters))
 
 
 def feature(
-    *, unit: str, says: Sentence, reads: tuple[str, ...] = ()
+    *, title: str, unit: str, says: Sentence, reads: tuple[str, ...] = ()
 ) -> Callable[[Callable[..., Column]], Callable[..., Column]]:
     """Register a function of a History as a family of features, under its own name.
 
     Args:
+        title: Template of a short name for people, with the places of a ``Sentence`` but the value.
         unit: What the value counts, such as "days".
         says: Templates of what a value says about a customer.
         reads: Kinds of event that it reads, beside its parameter ``kind``.
@@ -85,7 +97,7 @@ def feature(
             raise DefinitionError(f"Names of features must be distinct, but '{name}' is defined twice. Rename one.")
         declare.__dict__["reads"] = reads
         parameters = dict(list(inspect.signature(declare).parameters.items())[1:])
-        _FAMILIES[name] = Family(name, declare, unit, says, parameters)
+        _FAMILIES[name] = Family(name, declare, title, unit, says, parameters)
         return declare
 
     return register

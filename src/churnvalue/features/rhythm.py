@@ -7,13 +7,18 @@ from churnvalue.views import Column, History
 _ONCE = "no two days with {things} yet"
 
 
-@feature(unit="days", says=Sentence("a {thing} every {value} days on average", absent=_ONCE))
+@feature(
+    title="mean gap between {things}",
+    unit="days",
+    says=Sentence("a {thing} every {value} days on average", absent=_ONCE),
+)
 def gap_mean(history: History, kind: str) -> Column:
     """Mean gap; null with fewer than two active days."""
     return history.of(kind).gap_mean()
 
 
 @feature(
+    title="how much gaps between {things} vary",
     unit="days",
     says=Sentence("gaps between {things} vary by {value} days", absent="too few gaps between {things} to vary"),
 )
@@ -22,19 +27,28 @@ def gap_sd(history: History, kind: str) -> Column:
     return history.of(kind).gap_sd()
 
 
-@feature(unit="days", says=Sentence("last came back after {value} days", absent=_ONCE))
+@feature(
+    title="last gap between {things}",
+    unit="days",
+    says=Sentence("last came back after {value} days", absent=_ONCE),
+)
 def gap_last(history: History, kind: str) -> Column:
     """Latest gap."""
     return history.of(kind).gap_newest()
 
 
-@feature(unit="days", says=Sentence("shortest gap between {things} {value} days", absent=_ONCE))
+@feature(
+    title="shortest gap between {things}",
+    unit="days",
+    says=Sentence("shortest gap between {things} {value} days", absent=_ONCE),
+)
 def gap_min(history: History, kind: str) -> Column:
     """Shortest gap."""
     return history.of(kind).gap_smallest()
 
 
 @feature(
+    title="last gap against the usual one",
     unit="ratio",
     says=Sentence(
         "last gap as long as usual",
@@ -49,7 +63,11 @@ def gap_last_to_mean(history: History, kind: str) -> Column:
     return events.gap_newest() / events.gap_mean()
 
 
-@feature(unit="ratio", says=Sentence("silent for {value} times the usual gap", absent=_ONCE))
+@feature(
+    title="silence against the usual gap",
+    unit="ratio",
+    says=Sentence("silent for {value} times the usual gap", absent=_ONCE),
+)
 def silence_to_gap(history: History, kind: str) -> Column:
     """Days since the latest event as a multiple of the mean gap: above 1 the customer is overdue."""
     events = history.of(kind)

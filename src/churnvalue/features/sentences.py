@@ -8,7 +8,7 @@ _SINGULAR = {
     "days": "day", "lines": "line", "units": "unit", "returns": "return", "tickets": "ticket", "categories": "category",
     "different categories": "category",
 }  # fmt: skip
-_ONE_OF_MANY = re.compile(rf"(\b1 )({'|'.join(_SINGULAR)})\b")
+_ONE_OF_MANY = re.compile(rf"((?<![\d.,])1 )({'|'.join(_SINGULAR)})\b")
 _NOUNS = {
     "message_sent": ("message received", "messages received"),
     "message_open": ("message opened", "messages opened"),
@@ -33,12 +33,10 @@ class Sentence:
 
     def say(self, value: float, parameters: dict[str, str | int | None]) -> str:
         """Return the sentence for ``value`` of a feature with ``parameters``."""
-        words: dict[str, str] = {name: str(part) for name, part in parameters.items()}
-        kind, days = str(parameters.get("kind") or "event"), parameters.get("days")
-        words |= {"thing": noun(kind, 1), "things": noun(kind), "events": noun(kind, value)}
-        words["in_days"] = f"in the last {days} days" if days else "so far"
+        places = words(parameters)
+        places["events"] = noun(str(parameters.get("kind") or "event"), value)
         if isnan(value):
-            return (self.absent or f"not known: {self.general}").format(value="–", percent="–", **words)
+            return (self.absent or f"not known: {self.general}").format(value="–", percent="–", **places)
         template, percent = self.general, value
         if value == 0 and self.zero:
             template = self.zero
@@ -46,8 +44,16 @@ class Sentence:
             template, percent = self.less, 1 - value
         elif self.more and round(value, 2) > 1:
             template, percent = self.more, value - 1
-        said = template.format(value=number(value), percent=f"{percent:,.0%}".replace("%", " %"), **words)
+        said = template.format(value=number(value), percent=f"{percent:,.0%}".replace("%", " %"), **places)
         return _ONE_OF_MANY.sub(lambda match: match.group(1) + _SINGULAR[match.group(2)], said)
+
+
+def words(parameters: dict[str, str | int | None]) -> dict[str, str]:
+    """Return what the places of a template stand for, but for the value."""
+    kind, days = str(parameters.get("kind") or "event"), parameters.get("days")
+    given = {name: str(part) for name, part in parameters.items()}
+    window = f"in the last {days} days" if days else "so far"
+    return {**given, "thing": noun(kind, 1), "things": noun(kind), "in_days": window}
 
 
 def noun(kind: str, count: float | None = None) -> str:

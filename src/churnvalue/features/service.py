@@ -6,6 +6,7 @@ from churnvalue.views import Column, History
 
 
 @feature(
+    title="returns for a purchase {in_days}",
     unit="ratio",
     says=Sentence(
         "{value} returns for every purchase {in_days}",
@@ -20,6 +21,7 @@ def return_share(history: History, days: int | None = None) -> Column:
 
 
 @feature(
+    title="share of money returned",
     unit="share",
     says=Sentence("{percent} of the money spent was returned", zero="returned nothing", absent="no amounts known"),
     reads=("return", "purchase"),
@@ -30,6 +32,7 @@ def returned_amount_share(history: History, days: int | None = None) -> Column:
 
 
 @feature(
+    title="tickets for a purchase {in_days}",
     unit="tickets for a purchase",
     says=Sentence(
         "{value} tickets for every purchase {in_days}",

@@ -6,6 +6,7 @@ from churnvalue.views import Column, History
 
 
 @feature(
+    title="{things} of the last {days} days against the {days} before",
     unit="ratio",
     says=Sentence(
         "as many {things} in the last {days} days as in the {days} before",
@@ -22,6 +23,7 @@ def count_trend(history: History, kind: str, days: int) -> Column:
 
 
 @feature(
+    title="money of the last {days} days against the {days} before",
     unit="ratio",
     says=Sentence(
         "spent as much in the last {days} days as in the {days} before",
@@ -40,6 +42,7 @@ def amount_trend(history: History, kind: str, days: int) -> Column:
 
 
 @feature(
+    title="{things} of the last {days} days against the usual pace",
     unit="ratio",
     says=Sentence(
         "{things} at their usual pace {in_days}",

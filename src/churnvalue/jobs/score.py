@@ -11,6 +11,7 @@ from churnvalue import clock
 from churnvalue.config import Config
 from churnvalue.decisions.tiers import percentile, tiers
 from churnvalue.engines import read_log
+from churnvalue.events.log import EventLog
 from churnvalue.explain import DRIVER, drivers
 from churnvalue.frames import feature_frame
 from churnvalue.jobs.champions import Champions, load_champions
@@ -76,7 +77,7 @@ def score(
     if out is not None:
         with (
             stages.stage("writing the scores"),
-            staged(Path(out), "score", **_facts(config, log, champions, cutoff)) as stage,
+            staged(Path(out), "score", **_facts(config, log, champions, frame)) as stage,
         ):
             stage.parquet(SCORES, table)
             if with_features:
@@ -106,12 +107,15 @@ def _table(frame: pd.DataFrame, predicted: pd.DataFrame, champions: Champions) -
     return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
 
 
-def _facts(config: Config, log: Any, champions: Champions, cutoff: int) -> dict[str, Any]:
+def _facts(config: Config, log: EventLog, champions: Champions, frame: pd.DataFrame) -> dict[str, Any]:
     """Return what later steps and readers need to know of these scores."""
     account = log.account
     return {
         "project": config.project,
-        "cutoff": clock.text(cutoff),
+        "cutoff": clock.text(clock.micros(frame.index[0][1].to_pydatetime())),
+        "customers": len(frame),
+        "outside_population": len(log.customers) - len(frame),
+        "population": f"with a {config.population.kind} in the {config.population.active_days} days before",
         "horizon_days": config.outcome.horizon_days,
         "value_horizon_days": champions.value.terms.value_days,
         "margin": champions.value.terms.margin,
