@@ -75,9 +75,7 @@ def check_retail(log: pd.DataFrame) -> None:
     assert by_invoice.loc["581587", "Description"] == "A £1 THING"
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("lifetimes") is None, reason="the wheel with CDNOW is not installed"
-)
+@pytest.mark.skipif(importlib.util.find_spec("lifetimes") is None, reason="the wheel with CDNOW is not installed")
 def test_cdnow_is_the_published_log():
     log = load_cdnow()
     assert log.columns.tolist() == ["customer_id", "event_time", "quantity", "amount"]
@@ -212,9 +210,7 @@ def test_retail_file_that_is_something_else(name, text, message, tmp_path):
         load_online_retail(tmp_path / name)
 
 
-@pytest.mark.parametrize(
-    ("column", "value"), [("Quantity", "six"), ("InvoiceDate", "yesterday"), ("Price", "cheap")]
-)
+@pytest.mark.parametrize(("column", "value"), [("Quantity", "six"), ("InvoiceDate", "yesterday"), ("Price", "cheap")])
 def test_retail_value_that_cannot_be_read(column, value, tmp_path):
     rows = both().astype({column: object})
     rows.loc[3, column] = value

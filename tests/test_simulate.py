@@ -131,9 +131,7 @@ def test_orders_have_lines_one_customer_one_time_and_the_true_basket(log, purcha
     lines = log.events[log.events["kind"] == "purchase"]
     assert 1.5 < len(lines) / len(purchases) < 2.1
     assert (purchases[["customers", "times"]] == 1).all(axis=None)
-    ratio = purchases["amount"] / purchases["customer_id"].map(
-        log.customers.set_index("customer_id")["mean_basket"]
-    )
+    ratio = purchases["amount"] / purchases["customer_id"].map(log.customers.set_index("customer_id")["mean_basket"])
     assert close(ratio.mean(), 1.0, ratio.var() / len(ratio))
     favourite = lines["customer_id"].map(log.customers.set_index("customer_id")["favourite"])
     assert (lines["category"] == favourite).mean() == pytest.approx(0.5 + 0.5 / 8, abs=0.01)
@@ -205,9 +203,7 @@ def test_late_share(share):
     own = log.events[log.events["kind"].isin(["purchase", "visit", "ticket", "return"])]
     own = own[own["event_time"] < pd.Timestamp(log.end) - 20 * DAY]
     assert (own["known_at"] > own["event_time"]).mean() == pytest.approx(share, abs=0.02)
-    assert (
-        own.groupby("order_id")["known_at"].agg(["min", "max"]).diff(axis=1)["max"] == pd.Timedelta(0)
-    ).all()
+    assert (own.groupby("order_id")["known_at"].agg(["min", "max"]).diff(axis=1)["max"] == pd.Timedelta(0)).all()
 
 
 def test_experiment_is_balanced_and_logged(log):

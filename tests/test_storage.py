@@ -90,9 +90,7 @@ def test_an_error_leaves_earlier_outputs_and_no_temporary(tmp_path: Path) -> Non
     assert contents(tmp_path) == before
 
 
-def test_disk_full_is_one_line_and_leaves_earlier_outputs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_disk_full_is_one_line_and_leaves_earlier_outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     score(tmp_path)
     before = contents(tmp_path)
 
@@ -246,9 +244,7 @@ for moment in range(1, 9):
 
 
 def test_kill_at_any_moment_leaves_the_old_or_the_new_whole(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path)], check=True, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=True, capture_output=True, text=True)
     assert [int(code) for code in done.stdout.split()] == [-signal.SIGKILL] * 7 + [0]
     for moment in range(1, 9):
         folder = tmp_path / str(moment)
@@ -277,9 +273,7 @@ def test_damage_is_named_with_what_to_do(tmp_path: Path) -> None:
     score(tmp_path)
     whole = (tmp_path / "scores.parquet").read_bytes()
     (tmp_path / "scores.parquet").write_bytes(whole[:20] + bytes([whole[20] ^ 1]) + whole[21:])
-    with pytest.raises(
-        OutputError, match=r"scores.parquet must be as it was written.*Run 'churnvalue score' again"
-    ):
+    with pytest.raises(OutputError, match=r"scores.parquet must be as it was written.*Run 'churnvalue score' again"):
         read_parquet(tmp_path, "scores.parquet")
     (tmp_path / "scores.parquet").write_bytes(whole[:-5])
     with pytest.raises(OutputError, match="its bytes changed"):

@@ -1,6 +1,7 @@
 """The kernel, statistic by statistic, on tables small enough to compute by hand."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -63,6 +64,16 @@ ANY = History().of()
         (PURCHASES.gap_sd(), np.sqrt(4.5), NAN),  # 1.5² + 1.5² over one
         (PURCHASES.gap_smallest(), 4.0, NAN),
         (PURCHASES.gap_newest(), 7.0, NAN),
+        (PURCHASES.gap_recent(), 6.0, NAN),  # (7 + 4 / 2) / 1.5
+        (PURCHASES.repeat_total(), 40.0, 0.0),  # all but the 30 of the 1st
+        (PURCHASES.repeat_total("quantity"), 4.0, 0.0),
+        (PURCHASES.last(9).repeat_total(), 40.0, 0.0),  # without the 5th, which has no amount
+        (PURCHASES.renewed_share(4), 2 / 3, NAN),  # of the last 12 days: 12th, none, 5th; the 1st stands before
+        (PURCHASES.renewed_share(2), 2 / 6, NAN),  # 12th on the very start of its block, 5th
+        (PURCHASES.renewed_share(12), 1.0, NAN),
+        (PURCHASES.renewed_share(13), NAN, NAN),  # no whole block since the 1st, 6 o'clock
+        (History().of("visit").renewed_share(1), 1 / 2, 1 / 10),  # the only one stands on the start of the oldest block
+        (History().of("visit").renewed_share(5), NAN, 1 / 2),
         (PURCHASES.distinct_categories(), 2.0, 0.0),
         (PURCHASES.top_category_share(), 0.75, NAN),  # x, x, x of four
         (ANY.count(), 5.0, 1.0),
@@ -128,8 +139,10 @@ def test_adjoining_spans_tile(log: EventLog) -> None:
     ends = ["2011-03-01T06:00", "2011-03-05T12:00", "2011-03-12", "2011-03-14", "2011-03-21"]
     column = Future().of("purchase").total("lines")
     pieces = [
-        sweep.sweep(log, sweep.compile_measures([column], log), clock.Span(clock.micros(a), clock.micros(b)), clock.END)[column]
-        for a, b in zip(ends, ends[1:], strict=False)
+        sweep.sweep(
+            log, sweep.compile_measures([column], log), clock.Span(clock.micros(a), clock.micros(b)), clock.END
+        )[column]
+        for a, b in pairwise(ends)
     ]
     assert np.sum(pieces, axis=0).tolist() == [6.0, 0.0, 1.0]
 
@@ -174,4 +187,4 @@ def test_slot_counts_of_a_kind_that_is_not_there(log: EventLog) -> None:
 
 
 def test_the_statistics_of_the_kernel_are_those_of_the_views() -> None:
-    assert [statistic.value for statistic in Statistic] == list(range(16))
+    assert [statistic.value for statistic in Statistic] == list(range(19))

@@ -148,9 +148,7 @@ print(sorted(path.name for path in folder.iterdir()))
 
 
 def test_kills_and_races_leave_a_usable_store(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", PROCESSES, str(tmp_path)], check=True, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", PROCESSES, str(tmp_path)], check=True, capture_output=True, text=True)
     assert done.stdout.splitlines() == [
         "-9",  # killed while the store is made …
         "False",  # … of which nothing is seen
@@ -250,9 +248,7 @@ def test_trials_are_nested_runs(tracker: Tracker) -> None:
     assert [each.data.metrics for each in nested] == [{"value": 0.5}, {}]
 
 
-@pytest.mark.parametrize(
-    ("error", "status"), [(ValueError("no"), "FAILED"), (KeyboardInterrupt("no"), "KILLED")]
-)
+@pytest.mark.parametrize(("error", "status"), [(ValueError("no"), "FAILED"), (KeyboardInterrupt("no"), "KILLED")])
 def test_a_run_that_ends_in_an_error_says_so(tracker: Tracker, error: BaseException, status: str) -> None:
     with pytest.raises(type(error), match="no"):
         fail(tracker, error)

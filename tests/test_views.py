@@ -42,6 +42,8 @@ def value(column: Column, count: float = 4.0, total: float = 10.0) -> float:
         ((COUNT - 3).log1p(), np.log(2.0)),
         (TOTAL - COUNT - 1, 5.0),  # (10 - 4) - 1
         (TOTAL - (COUNT - 1), 7.0),
+        ((TOTAL / 3).to_millionths(), 3.333333),
+        ((TOTAL - 10.0000001).to_millionths(), 0.0),
     ],
 )
 def test_arithmetic(column: Column, expected: float) -> None:
@@ -54,7 +56,8 @@ def test_division_by_zero_is_undefined(column: Column) -> None:
 
 
 @pytest.mark.parametrize(
-    "column", [COUNT + 1, 1 - COUNT, COUNT > 1, TOTAL > COUNT, COUNT.at_least(30), COUNT.at_most(1), COUNT.log1p(), 1 / COUNT]
+    "column",
+    [COUNT + 1, 1 - COUNT, COUNT > 1, TOTAL > COUNT, COUNT.at_least(30), COUNT.at_most(1), COUNT.log1p(), 1 / COUNT],
 )
 def test_what_is_undefined_stays_undefined(column: Column) -> None:
     assert np.isnan(value(column, count=NAN))
@@ -112,6 +115,25 @@ def test_history_and_future_name_the_same_measures() -> None:
 def test_a_window_has_a_day_at_least(days: int) -> None:
     with pytest.raises(DefinitionError, match=f"at least 1 day, but {days} came"):
         History().of().last(days)
+
+
+@pytest.mark.parametrize("days", [36_501, 10**12])
+def test_a_window_ends_within_a_century(days: int) -> None:
+    with pytest.raises(DefinitionError, match=f"at most 36,500 days, but {days} came"):
+        History().of().last(days)
+
+
+def test_a_window_before_the_newest_days_is_a_difference() -> None:
+    events = History().of("purchase")
+    assert events.count_between(7, 14) == events.last(14).count() - events.last(7).count()
+    assert events.count_between(0, 14) == events.last(14).count()
+    assert measures([events.total_between(7, 14)]) == [events.last(14).total(), events.last(7).total()]
+
+
+@pytest.mark.parametrize("days", [(7, 7), (8, 7), (-1, 7)])
+def test_a_window_before_the_newest_days_ends_after_it_begins(days: tuple[int, int]) -> None:
+    with pytest.raises(DefinitionError, match="0 <= first < end"):
+        History().of().count_between(*days)
 
 
 @pytest.mark.parametrize("hours", [(-1, 5), (5, 5), (6, 5), (0, 25)])

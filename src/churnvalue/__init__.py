@@ -1,6 +1,7 @@
 """Decide, for every customer, whom to keep, how, and when to write.
 
-Every command of the command line is a function here, imported when it is first used.
+Every command of the command line is a function here, imported when it is first used. Three have a longer name, for a package
+bears the short one: ``explain_customer``, ``write_report``, ``list_models``.
 """
 
 from importlib import import_module
@@ -16,12 +17,12 @@ _HOMES = {
     "backtest": "jobs.backtest",
     "check": "jobs.check",
     "demo": "jobs.demo",
-    "explain": "jobs.report",
+    "explain_customer": "jobs.report",
     "init": "jobs.init",
-    "models": "jobs.registry",
+    "list_models": "jobs.registry",
     "plan": "jobs.plan",
     "promote": "jobs.registry",
-    "report": "jobs.report",
+    "write_report": "jobs.report",
     "score": "jobs.score",
     "train": "jobs.train",
 }

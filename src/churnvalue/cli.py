@@ -12,7 +12,7 @@ from churnvalue.errors import ChurnvalueError
 if TYPE_CHECKING:
     from churnvalue.config import Config
 
-USER_ERROR, NOT_PROMOTED = 1, 3
+USER_ERROR, NOT_PROMOTED, STOPPED = 1, 3, 130
 app = typer.Typer(
     name="churnvalue",
     help="From a log of customer interactions to a decision for every customer.",
@@ -153,7 +153,7 @@ def explain(
 ) -> None:
     """Say one customer's numbers and reasons in words."""
     from churnvalue.console import Console
-    from churnvalue.jobs.report import explain as run
+    from churnvalue.jobs.report import explain_customer as run
 
     del config  # every command takes it; this one needs only the scores
     Console().say(run(customer, scores))
@@ -168,7 +168,7 @@ def report(
 ) -> None:
     """Write the report: one self-contained page."""
     from churnvalue.console import Console
-    from churnvalue.jobs.report import report as run
+    from churnvalue.jobs.report import write_report as run
 
     console = Console()
     with console.stages.stage("writing the report"):
@@ -194,7 +194,7 @@ def promote(
 def models(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """List every version of every model, and what it is used for."""
     from churnvalue.console import Console
-    from churnvalue.jobs.registry import models as run
+    from churnvalue.jobs.registry import list_models as run
 
     Console().table("Models", run(_read(config)))
 
@@ -214,6 +214,7 @@ def main() -> None:
             raise
         typer.echo(f"churnvalue: {error}", err=True)
         sys.exit(USER_ERROR)
-    except KeyboardInterrupt:
-        typer.echo("churnvalue: stopped; earlier outputs are as they were.", err=True)
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == STOPPED:  # Typer has caught the Ctrl-C and says nothing
+            typer.echo("churnvalue: stopped; earlier outputs are as they were.", err=True)
+        raise

@@ -5,6 +5,7 @@ This module knows nothing of events. Every other module takes "now" as an argume
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -17,6 +18,7 @@ DAY = 24 * HOUR
 BEGINNING = np.iinfo(np.int64).min
 END = np.iinfo(np.int64).max
 _QUARTER = HOUR // 4
+_CLOSEST_CHANGES = 3 * DAY  # no zone has changed its offset twice in less
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Micros = npt.NDArray[np.int64]
@@ -61,17 +63,20 @@ def micros(moment: str | date | datetime | np.datetime64) -> int:
     True
 
     Raises:
-        ConfigError: If the text is not an ISO 8601 date or time.
+        ConfigError: If it is neither a time nor an ISO 8601 date or time as text.
     """
-    if isinstance(moment, np.datetime64):
-        return int(moment.astype("datetime64[us]").astype(np.int64))
+    unfit = ConfigError(
+        f"A time must be an ISO date such as 2011-09-01 or time such as 2011-09-01T06:00Z, but '{moment}' came."
+    )
     if isinstance(moment, str):
         try:
             moment = datetime.fromisoformat(moment)
         except ValueError:
-            raise ConfigError(
-                f"A time must be an ISO date such as 2011-09-01 or time such as 2011-09-01T06:00Z, but '{moment}' came."
-            ) from None
+            raise unfit from None
+    if not isinstance(moment, date | np.datetime64) or moment != moment:  # "not a time" alone differs from itself
+        raise unfit
+    if isinstance(moment, np.datetime64):
+        return int(moment.astype("datetime64[us]").astype(np.int64))
     if not isinstance(moment, datetime):
         moment = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
     if moment.tzinfo is None:
@@ -142,21 +147,34 @@ def wall_clocks(name: str, first: int, last: int) -> list[WallClock]:
     A wall-clock time that stands twice (clocks set back) is read as the earlier one; one that never stands (clocks set
     forward) as the moment of the change, so that conversion to UTC never reorders events.
     """
+    past = [change for change in _offset_changes(name) if change[0] < last + 2 * DAY]
+    stretches = [WallClock(at + max(before, after), before, at) for at, before, after in past if at >= first - 2 * DAY]
+    return [*stretches, WallClock(END, past[-1][2], END)]
+
+
+@cache
+def _offset_changes(name: str) -> tuple[tuple[int, int, int], ...]:
+    """Times from 1900 to 2100 at which a zone changes its UTC offset, with the offset before and after.
+
+    The beginning of time comes first, with the first offset.
+    """
     tz = zone(name)
     microsecond = timedelta(microseconds=1)
 
     def offset(at: int) -> int:
         return (moment(at).astimezone(tz).utcoffset() or timedelta()) // microsecond
 
-    now = max(first - 2 * DAY, micros("1900-01-01"))
-    stop = min(last + 2 * DAY, micros("2100-01-01"))
-    stretches = []
+    now, stop = micros("1900-01-01"), micros("2100-01-01")
+    before = offset(now)
+    changes = [(BEGINNING, before, before)]
     while now < stop:
-        if offset(now) != offset(now + DAY):
-            low, high = now, now + DAY
+        low, now = now, now + _CLOSEST_CHANGES
+        after = offset(now)
+        if after != before:
+            high = now
             while high - low > 1:
                 middle = (low + high) // 2
-                low, high = (middle, high) if offset(middle) == offset(now) else (low, middle)
-            stretches.append(WallClock(high + max(offset(now), offset(high)), offset(now), high))
-        now += DAY
-    return [*stretches, WallClock(END, offset(now), END)]
+                low, high = (middle, high) if offset(middle) == before else (low, middle)
+            changes.append((high, before, after))
+            before = after
+    return tuple(changes)

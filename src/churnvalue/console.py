@@ -97,7 +97,9 @@ def show_training(console: Console, training: "Training") -> None:
         _show_metrics(console, summary)
         console.say(f"Grade {summary['grade']}: {summary['grade_text']} (cutoff {summary['test_cutoff']}).")
     for reason in summary["gate"]["reasons"]:
-        console.say(f"Gate: {reason}.")
+        console.say(f"Gate failed: {reason}.")
+    for remark in summary["gate"].get("remarks", []):
+        console.say(f"Gate: {remark}.")
     versions = ", ".join(f"{name} {version}" for name, version in training.versions.items())
     if not training.promoted:
         console.say(f"Not promoted: {versions} stay challengers; the champions are untouched.")

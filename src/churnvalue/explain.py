@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from churnvalue.features import Feature
-from churnvalue.models.link_model import LinkModel
+from churnvalue.models.blend import Blend
 
 Floats = npt.NDArray[np.float64]
 DRIVER = pa.struct([("feature", pa.string()), ("value", pa.float64()), ("effect", pa.float64()), ("text", pa.string())])
@@ -18,7 +18,7 @@ _LEAST_EFFECT = 0.005  # on the link; less is not worth a line
 _ROWS = 20_000  # explained at once, which bounds memory
 
 
-def drivers(model: LinkModel, frame: pd.DataFrame, features: Sequence[Feature], most: int = _MOST) -> pa.Array:
+def drivers(model: Blend, frame: pd.DataFrame, features: Sequence[Feature], most: int = _MOST) -> pa.Array:
     """Return, for each row, the features that move its prediction most: at most one of each family.
 
     Several windows of one family say the same thing twice; the strongest speaks for all. ``effect`` is what the feature adds
@@ -30,7 +30,7 @@ def drivers(model: LinkModel, frame: pd.DataFrame, features: Sequence[Feature], 
     return pa.concat_arrays(parts)
 
 
-def _strongest(model: LinkModel, frame: pd.DataFrame, features: Sequence[Feature], most: int) -> pa.Array:
+def _strongest(model: Blend, frame: pd.DataFrame, features: Sequence[Feature], most: int) -> pa.Array:
     effects = model.contributions(frame)[:, :-1]
     families = [feature.use for feature in features]
     names = list(dict.fromkeys(families))
@@ -69,7 +69,7 @@ class Importance:
     effect: float
 
 
-def importance(model: LinkModel, frame: pd.DataFrame, features: Sequence[Feature], most: int = 20) -> list[Importance]:
+def importance(model: Blend, frame: pd.DataFrame, features: Sequence[Feature], most: int = 20) -> list[Importance]:
     """Return the features that move predictions most over all rows, strongest first."""
     known = {feature.name: feature for feature in features}
     effects = np.abs(model.contributions(frame)[:, :-1]).mean(axis=0)
@@ -81,8 +81,8 @@ def sentences(row: pd.Series, has_amounts: bool) -> str:
     """Return what the scores say of one customer, as a colleague would put it."""
     end = f"{row['cutoff']:%Y-%m-%d}"
     lines = [
-        f"Customer {row['customer_id']}, as known before {end}: {row['p_churn']:.0%} likely to leave ({row['band']} risk), "
-        f"{row['orders']:.2f} orders expected."
+        f"Customer {row['customer_id']}, as known before {end}: {row['p_churn']:.0%} likely to leave"
+        f" ({row['band']} risk among all), {row['orders']:.2f} orders expected."
     ]
     if has_amounts:
         lines.append(

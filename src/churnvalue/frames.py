@@ -10,7 +10,7 @@ from churnvalue import clock, targets
 from churnvalue.config import Outcome, Population
 from churnvalue.errors import HistoryError
 from churnvalue.events.log import EventLog
-from churnvalue.features import Feature
+from churnvalue.features import Feature, by_name
 from churnvalue.snapshots import population, require_closed
 from churnvalue.sweep import compile_measures, sweep
 from churnvalue.views import Column, Future, evaluate, measures
@@ -42,8 +42,7 @@ def feature_frame(log: EventLog, features: Sequence[Feature], cutoff: int, who: 
     Raises:
         HistoryError: If the population is empty.
     """
-    columns = {feature.name: feature.column() for feature in features}
-    return _frame(log, columns, clock.before(cutoff), cutoff, _members(log, cutoff, who))
+    return _frame(log, _columns(features), clock.before(cutoff), cutoff, _members(log, cutoff, who))
 
 
 def training_frame(
@@ -51,23 +50,31 @@ def training_frame(
 ) -> TrainingFrame:
     """Return features and targets at each cutoff, exactly as ``feature_frame`` gives them.
 
+    Outcomes are all that the log holds of the horizon, whenever it became known.
+
     Raises:
-        HistoryError: If an outcome is still open, or a population is empty.
+        HistoryError: If there is no cutoff, an outcome is still open, or a population is empty.
     """
+    if not cutoffs:
+        raise HistoryError("Training needs at least one cutoff, but none came. Give one, or bring more history.")
     described, outcomes = [], []
     future = Future()
+    columns = _columns(features)
     wanted = {name: getattr(targets, name)(future, outcome.kind) for name in targets.NAMES}
     for cutoff in cutoffs:
         require_closed(log, cutoff, outcome.horizon_days)
         members = _members(log, cutoff, who)
-        columns = {feature.name: feature.column() for feature in features}
         described.append(_frame(log, columns, clock.before(cutoff), cutoff, members))
         horizon = clock.after(cutoff, outcome.horizon_days)
-        outcomes.append(_frame(log, wanted, horizon, log.observed_until, members))
-    result = TrainingFrame(pd.concat(described), pd.concat(outcomes).set_axis(pd.concat(described).index))
+        outcomes.append(_frame(log, wanted, horizon, clock.END, members))
+    result = TrainingFrame(pd.concat(described), pd.concat(outcomes))
     if not log.has_amounts:
         result = TrainingFrame(result.features, result.targets.drop(columns="spend"))
     return result
+
+
+def _columns(features: Sequence[Feature]) -> dict[str, Column]:
+    return {name: feature.column() for name, feature in by_name(features).items()}
 
 
 def _members(log: EventLog, cutoff: int, who: Population) -> np.ndarray:

@@ -10,7 +10,8 @@ from churnvalue.events.log import EventLog
 from churnvalue.sweep import compile_measures, sweep
 from churnvalue.views import History
 
-_SHORTEST_HISTORY = 30  # days before the first cutoff
+_SHORTEST_HISTORY = 30  # days before the first cutoff, or three quarters of the horizon if that is more
+_SHORTEST_LOG = 60  # days
 _CLOSEST = 7  # days between cutoffs
 
 
@@ -36,6 +37,25 @@ def require_closed(log: EventLog, cutoff: int, horizon_days: int) -> None:
         )
 
 
+def learnt_days(log: EventLog, training: Training, outcome: Outcome) -> int:
+    """Return the horizon that can be learnt from: the outcome's, or a third of the history where that is shorter.
+
+    A third to describe customers by, one to learn from, one to be judged on. Cutoffs given as dates are taken at their word.
+
+    Raises:
+        HistoryError: If the log is shorter than the horizon.
+    """
+    held = (log.observed_until - log.first) // clock.DAY
+    if not isinstance(training.cutoffs, int):
+        return outcome.horizon_days
+    if held < max(outcome.horizon_days, _SHORTEST_LOG):
+        raise HistoryError(
+            f"Training needs at least {max(outcome.horizon_days, _SHORTEST_LOG)} days of history, as long as the horizon,"
+            f" but the log holds {held}. Shorten outcome.horizon_days or bring more history."
+        )
+    return min(outcome.horizon_days, held // 3)
+
+
 def training_cutoffs(log: EventLog, training: Training, outcome: Outcome) -> list[int]:
     """Return the cutoffs to learn from, in rising order, all with closed outcomes.
 
@@ -56,12 +76,14 @@ def training_cutoffs(log: EventLog, training: Training, outcome: Outcome) -> lis
         return cutoffs
     day = clock.DAY
     newest = (log.observed_until - outcome.horizon_days * day) // day
-    earliest = -(-log.first // day) + min(_SHORTEST_HISTORY, outcome.horizon_days)
+    first_month = min(max(_SHORTEST_HISTORY, outcome.horizon_days * 3 // 4), outcome.horizon_days)
+    earliest = -(-log.first // day) + first_month
     if newest < earliest:
         held = (log.observed_until - log.first) // day
+        needed = earliest + outcome.horizon_days - log.first // day
         raise HistoryError(
-            f"Training needs {earliest + outcome.horizon_days - log.first // day} days of history (a first month, then a horizon"
-            f" of {outcome.horizon_days} days), but the log holds {held}. Shorten outcome.horizon_days or bring more history."
+            f"Training needs {needed} days of history (time to describe customers by, then a horizon of"
+            f" {outcome.horizon_days} days), but the log holds {held}. Shorten outcome.horizon_days or bring more history."
         )
     step = (newest - earliest) // max(training.cutoffs - 1, 1)
     step = max(_CLOSEST, min(step, outcome.horizon_days))

@@ -13,9 +13,7 @@ VOUCHER = Action(id="voucher", contact_cost=0.05, incentive=10.0, redemption=0.3
 
 def test_value_given_staying_is_bounded():
     # 30 / .5; 30 / .2; and no more than five times beyond
-    assert value_given_staying(np.full(3, 30.0), np.array([0.5, 0.8, 0.99])) == pytest.approx(
-        [60.0, 150.0, 150.0]
-    )
+    assert value_given_staying(np.full(3, 30.0), np.array([0.5, 0.8, 0.99])) == pytest.approx([60.0, 150.0, 150.0])
 
 
 def test_action_value_by_hand():

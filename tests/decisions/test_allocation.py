@@ -71,15 +71,11 @@ def test_budget_is_used_to_the_last_cent():
 def problems(draw):
     customers, actions = draw(st.integers(1, 5)), draw(st.integers(1, 3))
     whole = st.integers(-2, 9)
-    profit = np.array(
-        draw(st.lists(whole, min_size=customers * actions, max_size=customers * actions)), float
-    )
+    profit = np.array(draw(st.lists(whole, min_size=customers * actions, max_size=customers * actions)), float)
     cost = np.array(
         draw(st.lists(st.integers(0, 5), min_size=customers * actions, max_size=customers * actions)), float
     )
-    capacity = np.array(
-        draw(st.lists(st.sampled_from([0, 1, 2, np.inf]), min_size=actions, max_size=actions)), float
-    )
+    capacity = np.array(draw(st.lists(st.sampled_from([0, 1, 2, np.inf]), min_size=actions, max_size=actions)), float)
     return profit.reshape(customers, actions), cost.reshape(customers, actions), capacity
 
 

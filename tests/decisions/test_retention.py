@@ -84,9 +84,7 @@ def test_budget_and_capacity_are_named_as_reasons():
         Action(id="letter", contact_cost=1.0, save_rate=(1, 19)),
     )
     clv, p_churn = [90.0, 80.0, 70.0], [0.5, 0.5, 0.5]
-    plan = plan_retention(
-        small(clv, p_churn), Retention(holdout=0, explore=0, budget=5.5, actions=actions), Value()
-    )
+    plan = plan_retention(small(clv, p_churn), Retention(holdout=0, explore=0, budget=5.5, actions=actions), Value())
     assert plan.plan["action"].tolist() == ["call", "letter", "none"]
     assert (
         plan.plan["reason"]
@@ -106,9 +104,7 @@ def test_everyone_has_a_row_and_limits_hold():
     for budget in (0.0, 3.0, 50.0, 400.0, 1e6):
         retention = Retention(budget=budget, holdout=0.1, explore=0.3)
         retention = retention.model_copy(
-            update={
-                "actions": (retention.actions[0].model_copy(update={"capacity": 20}), retention.actions[1])
-            }
+            update={"actions": (retention.actions[0].model_copy(update={"capacity": 20}), retention.actions[1])}
         )
         plan = plan_retention(scores(), retention, Value())
         assert len(plan.plan) == 600
@@ -186,9 +182,7 @@ def test_log_without_amounts():
     assert (plan["action"] == "none").all()
     assert not plan["eligible"].any()
     assert (
-        plan.loc[plan["group"] != "holdout", "reason"]
-        .str.startswith("what this customer is worth is not known")
-        .all()
+        plan.loc[plan["group"] != "holdout", "reason"].str.startswith("what this customer is worth is not known").all()
     )
     assert (plan["expected_profit"] == 0).all()
 

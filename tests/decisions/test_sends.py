@@ -31,9 +31,7 @@ def rules(day_granularity=False, **timing):
 
 
 def plan(actions):
-    return pd.DataFrame(
-        {"customer_id": [f"c{number:03d}" for number in range(len(actions))], "action": actions}
-    )
+    return pd.DataFrame({"customer_id": [f"c{number:03d}" for number in range(len(actions))], "action": actions})
 
 
 def habit(*peaks):
@@ -68,10 +66,7 @@ def test_by_hand():
     assert sends["eligible_slots"].tolist() == [91, 91]  # 13 hours on 7 days
     assert sends["propensity"].tolist() == [1.0, 1.0]
     assert set(sends["evidence"]) == {"activity"}
-    assert (
-        sends["reason"].iloc[0]
-        == "75.0 % of activity is expected in this hour of the week, the most of all allowed"
-    )
+    assert sends["reason"].iloc[0] == "75.0 % of activity is expected in this hour of the week, the most of all allowed"
 
 
 def test_capacity_goes_to_those_who_would_lose_most():
@@ -112,9 +107,7 @@ def test_exploration_is_even_and_logged():
     assert len(explored) / customers == pytest.approx(0.25, abs=0.03)
     counts = explored["slot"].value_counts()
     assert len(counts) == 91
-    assert (
-        (counts - len(explored) / 91) ** 2 / (len(explored) / 91)
-    ).sum() < 137  # chi-squared 90 d.f., .001
+    assert ((counts - len(explored) / 91) ** 2 / (len(explored) / 91)).sum() < 137  # chi-squared 90 d.f., .001
     chosen = sends["slot"] == 106
     assert sends.loc[chosen, "propensity"].to_numpy() == pytest.approx(0.75 + 0.25 / 91)
     assert sends.loc[~chosen, "propensity"].to_numpy() == pytest.approx(0.25 / 91)

@@ -103,9 +103,7 @@ def test_order_of_rows_never_changes_a_digit(rows, seed):
     actual, predicted = np.array(rows, dtype=float).T
     order = np.random.default_rng(seed).permutation(len(rows))
     for metric in CHANCE_METRICS + AMOUNT_METRICS:
-        assert np.array_equal(
-            metric(actual, predicted), metric(actual[order], predicted[order]), equal_nan=True
-        )
+        assert np.array_equal(metric(actual, predicted), metric(actual[order], predicted[order]), equal_nan=True)
 
 
 def test_bootstrap_finds_the_better_of_two_on_the_same_customers():
@@ -122,9 +120,7 @@ def test_bootstrap_finds_the_better_of_two_on_the_same_customers():
 
 
 def test_bootstrap_leaves_out_undefined_draws():
-    difference, low, high = metrics.paired_bootstrap(
-        metrics.auc, [1, 0, 0], [3, 2, 1], [1, 2, 3], seed=1, draws=50
-    )
+    difference, low, high = metrics.paired_bootstrap(metrics.auc, [1, 0, 0], [3, 2, 1], [1, 2, 3], seed=1, draws=50)
     assert (difference, low, high) == (1.0, 1.0, 1.0)  # the event comes first in one and last in the other
     assert np.isnan(metrics.paired_bootstrap(metrics.auc, [1, 1], [1, 2], [2, 1], seed=1, draws=5)).all()
 

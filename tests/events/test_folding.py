@@ -15,15 +15,15 @@ def test_lines_of_an_order_are_one_event(log_from: LogFrom, events_of: Any) -> N
     log = log_from("""
     customer_id event_time        known_at          order_id amount quantity category
     a           2011-06-01T12:05  2011-06-02T00:00  1        4      1        tea
-    a           2011-06-01T12:00  2011-06-03T00:00  1        8      2        cake
-    a           2011-06-01T12:07  -                 1        -      -        tea
+    a           2011-06-01T12:00  2011-06-02T12:00  1        8      2        cake
+    a           2011-06-01T12:07  2011-06-02T06:00  1        -      -        tea
     a           2011-06-04T12:00  -                 2        16     4        -
     """)
     [order, other] = events_of(log).to_dict("records")
     assert order == {
         "customer_id": "a",
         "event_time": "2011-06-01T12:00",  # of the first line
-        "known_at": "2011-06-03T00:00",  # of the last line to be known
+        "known_at": "2011-06-02T12:00",  # of the last line to be known
         "kind": "purchase",
         "amount": 12.0,  # 4 + 8
         "quantity": 3.0,
@@ -33,6 +33,21 @@ def test_lines_of_an_order_are_one_event(log_from: LogFrom, events_of: Any) -> N
     assert other["amount"] == 16.0
     assert other["categories"] == ""
     assert log.account.kept == 4
+
+
+def test_lines_of_another_day_are_another_event(log_from: LogFrom, events_of: Any) -> None:
+    rows = """
+    customer_id event_time        known_at          order_id amount
+    a           2011-06-01T12:00  -                 1        1
+    a           2011-06-01T23:59  -                 1        2
+    a           2011-06-02T00:00  -                 1        4      # happened on the next day
+    a           2011-06-01T12:00  2011-06-02T06:00  1        8      # known on the next day
+    a           2011-06-01T13:00  2011-06-02T07:00  1        16
+    """
+    whole = events_of(log_from(rows))
+    assert whole.amount.tolist() == [3.0, 24.0, 4.0]
+    past = events_of(log_from(rows, as_of="2011-06-02"))
+    pd.testing.assert_frame_equal(past, whole[whole.known_at < "2011-06-02"])
 
 
 def test_an_order_belongs_to_one_customer_and_one_kind(log_from: LogFrom, events_of: Any) -> None:
@@ -178,7 +193,13 @@ def test_sums_do_not_depend_on_the_order_of_rows(log_from: LogFrom) -> None:
 
 def test_sums_are_exact_to_the_millionth(log_from: LogFrom) -> None:
     rows = pd.DataFrame(
-        {"customer_id": "a", "event_time": "2011-06-01T12:00", "order_id": "1", "amount": [0.1, 0.2, -0.3, 1e12], "category": list("wxyz")}
+        {
+            "customer_id": "a",
+            "event_time": "2011-06-01T12:00",
+            "order_id": "1",
+            "amount": [0.1, 0.2, -0.3, 1e12],
+            "category": list("wxyz"),
+        }
     )
     assert log_from(rows, ending=".parquet").amount.tolist() == [1e12]
 

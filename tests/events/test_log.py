@@ -10,13 +10,15 @@ import pytest
 from churnvalue import clock
 from churnvalue.clock import DAY, HOUR
 from churnvalue.errors import SourceError
-from churnvalue.events.log import MISSING, Account, EventLog, describe, slots
+from churnvalue.events.log import MISSING, Account, EventLog, describe
 
 LogFrom = Callable[..., EventLog]
 
 
 def test_accounts_add_up() -> None:
-    total = Account(10, 5, 2, 1, {"no kind of event": 2}) + Account(4, 1, 0, 0, {"no customer id": 2, "no kind of event": 1})
+    total = Account(10, 5, 2, 1, {"no kind of event": 2}) + Account(
+        4, 1, 0, 0, {"no customer id": 2, "no kind of event": 1}
+    )
     assert total == Account(14, 6, 2, 1, {"no customer id": 2, "no kind of event": 3})
     assert total.refused == 5
     assert total.read == total.kept + total.duplicates + total.later + total.refused
@@ -143,7 +145,7 @@ def test_wall_clocks_are_those_of_the_configured_zone(log_from: LogFrom) -> None
         timing={"timezone": "Europe/London"},
     )
     assert (log.wall_clock - log.event_time).tolist() == [0, HOUR]
-    assert slots(log).tolist() == [12, 13]  # Mondays
+    assert clock.hour_of_week(log.wall_clock).tolist() == [12, 13]  # Mondays
 
 
 def test_wall_clocks_are_those_of_the_customer_where_one_is_stated(log_from: LogFrom) -> None:
@@ -159,6 +161,20 @@ def test_wall_clocks_are_those_of_the_customer_where_one_is_stated(log_from: Log
     assert ((log.wall_clock - log.event_time) // HOUR).tolist() == [9, 9, -5, 0]
 
 
+def test_a_zone_holds_from_when_it_was_stated(log_from: LogFrom) -> None:
+    rows = pd.DataFrame(
+        {
+            "customer_id": list("aaaaabbc"),
+            "event_time": [f"2011-01-0{day}T12:00Z" for day in (1, 2, 3, 4, 5, 1, 2, 1)],
+            "tz": [None, "Asia/Tokyo", None, "America/New_York", None, None, None, "Europe/Paris"],
+        }
+    )
+    log = log_from(rows, timing={"timezone": {"column": "tz"}})
+    assert ((log.wall_clock - log.event_time) // HOUR).tolist() == [9, 9, 9, -5, -5, 0, 0, 1]
+    newest = [None if code == MISSING else log.zones.names[code] for code in log.zones.codes]
+    assert newest == ["America/New_York", None, "Europe/Paris"]
+
+
 def test_a_move_does_not_change_the_clock_of_what_came_before(log_from: LogFrom, features_at: Any) -> None:
     rows = pd.DataFrame(
         {
@@ -169,7 +185,8 @@ def test_a_move_does_not_change_the_clock_of_what_came_before(log_from: LogFrom,
     )
     evening = [{"use": "hour_share", "kind": "purchase", "first_hour": 18, "end_hour": 24}]
     whole, past = (
-        features_at(log_from(part, timing={"timezone": {"column": "tz"}}), evening, "2011-06-01") for part in (rows, rows[:1])
+        features_at(log_from(part, timing={"timezone": {"column": "tz"}}), evening, "2011-06-01")
+        for part in (rows, rows[:1])
     )
     pd.testing.assert_frame_equal(whole, past)
 
@@ -196,7 +213,9 @@ def test_amounts_are_missing_where_there_are_none(log_from: LogFrom) -> None:
 
 def test_a_log_needs_an_event(log_from: LogFrom) -> None:
     rows = pd.DataFrame({"customer_id": [None, "a"], "event_time": ["2011-06-01T12:00", None]})
-    with pytest.raises(SourceError, match=r"none of 2 rows is\. \(no customer id: 1, no readable time: 1\)\. Check the column"):
+    with pytest.raises(
+        SourceError, match=r"none of 2 rows is\. \(no customer id: 1, no readable time: 1\)\. Check the column"
+    ):
         log_from(rows, checks={"max_quarantined": 1.0})
 
 

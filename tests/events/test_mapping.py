@@ -14,7 +14,7 @@ from churnvalue import clock
 from churnvalue.config import parse_config
 from churnvalue.engines.duck import DuckEngine
 from churnvalue.errors import ConfigError, SourceError
-from churnvalue.events.log import EventLog
+from churnvalue.events.log import Account, EventLog
 
 NOON = "2011-06-01T12:00"
 ALL = {"max_quarantined": 1.0}
@@ -70,6 +70,7 @@ def test_ids_survive_as_text(parquet: LogFrom, values: Any, expected: list[str])
     ("values", "message"),
     [
         ([1.5, 2.0], "float64 with parts of ones"),
+        (pa.array(["1.50", "2.00"]).cast(pa.decimal128(9, 2)), "decimal.* with parts of ones"),
         ([9007199254740992.0, 1.0], "beyond 2\\^53"),
         ([float("inf"), 1.0], "beyond 2\\^53"),
         ([True, False], "is boolean"),
@@ -104,6 +105,7 @@ def test_uuids_are_text(tmp_path_factory: pytest.TempPathFactory, parquet: LogFr
 def test_decimals_without_a_part_of_ones_are_whole_numbers(parquet: LogFrom) -> None:
     # Money-typed ids of a data base must meet the "12" of another source.
     assert ids(parquet, pa.array([12, 7], pa.int64()).cast(pa.decimal128(21, 2))) == ["12", "7"]
+    assert ids(parquet, pa.array(["9" * 36 + ".00"]).cast(pa.decimal128(38, 2))) == ["9" * 36]
 
 
 # --- times ---
@@ -126,6 +128,8 @@ def test_decimals_without_a_part_of_ones_are_whole_numbers(parquet: LogFrom) -> 
         ("2011-06-01 12:00:00+00", "America/New_York", "2011-06-01T12:00:00"),
         ("2011-06-01 12:00:00-05", "America/New_York", "2011-06-01T17:00:00"),
         ("2011-06-01 12:00:00 UTC", "America/New_York", "2011-06-01T12:00:00"),
+        ("2011-06-01 12:00:00 +0100", "America/New_York", "2011-06-01T11:00:00"),
+        ("2011-06-01 12:00:00 Europe/London", "America/New_York", "2011-06-01T11:00:00"),
         ("2012-02-29T12:00:00", "Europe/London", "2012-02-29T12:00:00"),
         ("1900-01-01", "UTC", "1900-01-01T00:00:00"),
         ("2099-12-31T23:59:59", "UTC", "2099-12-31T23:59:59"),
@@ -145,7 +149,9 @@ def test_times_as_text(log_from: LogFrom, text: str, timezone: str | None, expec
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
-@pytest.mark.parametrize(("zone", "expected"), [(None, "2011-06-01T16:00:00"), ("Europe/London", "2011-06-01T12:00:00")])
+@pytest.mark.parametrize(
+    ("zone", "expected"), [(None, "2011-06-01T16:00:00"), ("Europe/London", "2011-06-01T12:00:00")]
+)
 def test_typed_times(parquet: LogFrom, unit: str, zone: str | None, expected: str) -> None:
     # Naive ones are read by the declared clock of New York; aware ones say themselves what they are.
     typed = pa.array([pd.Timestamp(NOON)]).cast(pa.timestamp(unit)).cast(pa.timestamp(unit, tz=zone))
@@ -153,9 +159,8 @@ def test_typed_times(parquet: LogFrom, unit: str, zone: str | None, expected: st
     assert times(log) == [expected]
 
 
-def test_dates_are_midnights_of_the_declared_clock(parquet: LogFrom) -> None:
-    columns = {"customer_id": ["a"], "event_time": [date(2011, 6, 1)]}
-    assert times(parquet(columns, timezone="Europe/London")) == ["2011-05-31T23:00:00"]
+def test_dates_are_midnights(parquet: LogFrom) -> None:
+    assert times(parquet({"customer_id": ["a"], "event_time": [date(2011, 6, 1)]})) == ["2011-06-01T00:00:00"]
 
 
 @pytest.mark.parametrize("text", ["2011-06-01", "2011-06-01T12:00"])
@@ -179,34 +184,30 @@ def test_unreadable_text_among_aware_times_is_quarantined(log_from: LogFrom, bad
     assert log.account.kept == 2
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("0001-01-01", "no readable time"),
-        ("9999-12-31T23:59:59.999999", "no readable time"),
-        ("infinity", "no readable time"),
-        ("-infinity", "no readable time"),
-        ("2011-02-29", "no readable time"),
-        ("soon", "no readable time"),
-        ("01/02/2011", "no readable time"),
-        ("1307000000", "no readable time"),
-        ("1899-12-31T23:59:59", "time outside 1900 to 2099"),
-        ("2100-01-01", "time outside 1900 to 2099"),
-    ],
-)
 @pytest.mark.parametrize("timezone", ["UTC", "Europe/London"])
-def test_times_out_of_reach_are_quarantined(log_from: LogFrom, text: str, reason: str, timezone: str) -> None:
-    rows = pd.DataFrame({"customer_id": ["a", "b", "c"], "event_time": [text, NOON, None]})
+def test_times_out_of_reach_are_quarantined(log_from: LogFrom, timezone: str) -> None:
+    endless = ["0001-01-01", "9999-12-31T23:59:59.999999", "infinity", "-infinity"]
+    outside = ["1899-12-31T23:59:59", "2100-01-01"]
+    rows = pd.DataFrame({"event_time": [*endless, *outside, None, NOON]})
+    rows["customer_id"] = rows.index.astype(str)
     log = log_from(rows, source={"timezone": timezone}, checks=ALL)
-    expected = {reason: 1, "no readable time": 1} if reason != "no readable time" else {reason: 2}
-    assert log.account.quarantined == expected
+    assert log.account.quarantined == {"no readable time": 1, "time outside 1900 to 2099": 6}
+    assert log.customers.to_pylist() == ["7"]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+@pytest.mark.parametrize("text", ["2011-02-29", "soon", "01/02/2011", "1307000000", "2011-06-01 12:00:00 PM"])
+def test_text_that_is_no_time_is_quarantined(log_from: LogFrom, text: str, ending: str) -> None:
+    rows = pd.DataFrame({"customer_id": ["a", "b"], "event_time": [text, NOON]})
+    log = log_from(rows, ending=ending)
+    assert log.account.quarantined == {"no readable time": 1}
     assert log.customers.to_pylist() == ["b"]
 
 
 def test_endless_typed_times_are_quarantined(parquet: LogFrom) -> None:
     far = pa.array([2**63 - 1, -(2**63) + 1, 0], pa.int64()).cast(pa.timestamp("us"))
     log = parquet({"customer_id": ["a", "b", "c"], "event_time": far}, timezone="Europe/London")
-    assert log.account.quarantined == {"no readable time": 2}
+    assert log.account.quarantined == {"time outside 1900 to 2099": 2}
 
 
 def test_a_format_reads_text_that_is_not_iso(log_from: LogFrom) -> None:
@@ -248,11 +249,28 @@ def test_what_is_not_known_yet_is_not_known_at_once(log_from: LogFrom, never: st
     assert log.customers.to_pylist() == ["b"]
 
 
+@pytest.mark.parametrize(
+    ("known_at", "account"),
+    [
+        ("infinity", Account(read=2, kept=1, later=1)),
+        ("2300-01-01", Account(read=2, kept=1, later=1)),
+        ("unknown", Account(read=2, kept=1, quarantined={"no readable time of knowledge (known_at)": 1})),
+        ("  ", Account(read=2, kept=2)),
+        ("-infinity", Account(read=2, kept=2)),
+    ],
+)
+def test_what_becomes_of_odd_times_of_knowledge(log_from: LogFrom, known_at: str, account: Account) -> None:
+    rows = pd.DataFrame({"customer_id": ["a", "b"], "event_time": [NOON] * 2, "known_at": [known_at, None]})
+    assert log_from(rows, ending=".parquet", as_of="2011-07-01").account == account
+
+
 # --- kinds ---
 
 
 def test_kinds_from_a_column(log_from: LogFrom) -> None:
-    rows = pd.DataFrame({"customer_id": list("abcd"), "event_time": [NOON] * 4, "kind": ["visit", None, "  ", "purchase"]})
+    rows = pd.DataFrame(
+        {"customer_id": list("abcd"), "event_time": [NOON] * 4, "kind": ["visit", None, "  ", "purchase"]}
+    )
     log = log_from(rows, ending=".parquet")
     assert log.kind.names == ("purchase", "visit")
     assert log.account.quarantined == {"no kind of event": 2}
@@ -260,7 +278,9 @@ def test_kinds_from_a_column(log_from: LogFrom) -> None:
 
 def test_a_missing_column_names_a_near_match(log_from: LogFrom) -> None:
     rows = pd.DataFrame({"CustomerID": ["a"], "event_time": [NOON]})
-    with pytest.raises(SourceError, match=r"must have the column 'customer_id' for customer_id.* Did you mean 'CustomerID'\?"):
+    with pytest.raises(
+        SourceError, match=r"must have the column 'customer_id' for customer_id.* Did you mean 'CustomerID'\?"
+    ):
         log_from(rows)
 
 
@@ -313,7 +333,7 @@ def test_amounts_in_other_words_are_refused_and_shown(log_from: LogFrom, text: s
 
 @pytest.mark.parametrize("values", [[True], [date(2011, 1, 1)], [[1.0]]])
 def test_amounts_of_another_type_are_refused(parquet: LogFrom, values: list[Any]) -> None:
-    with pytest.raises(SourceError, match="amount of typed.parquet must be numbers, but"):
+    with pytest.raises(SourceError, match=r"amount of typed\.parquet must be numbers, but"):
         parquet({"customer_id": ["a"], "event_time": [NOON], "n": values}, amount="n")
 
 

@@ -28,6 +28,8 @@ COLUMNS = ["customer_id", "event_time", "known_at", "kind", "order_id", "amount"
 CHOICES: dict[str, list[Any]] = {
     "kind": ["purchase", "return", "never_seen"],
     "days": [1, 5, 10],
+    "first_days": [0, 1],
+    "end_days": [5, 10],
     "first_hour": [0, 7],
     "end_hour": [8, 24],
     "weekday": [0, 3, 6],
@@ -45,10 +47,19 @@ def entries(family: str) -> list[dict[str, Any]]:
 
 EVERYTHING = [entry for family in families() for entry in entries(family)]
 
+YEAR_AGO = f"(TIMESTAMP '{CUTOFF}' - INTERVAL 365 DAY)"
+
 # Of a customer's visible events `e`: {is} holds those of the kind, {recent} those of the last {days} days.
 OF_KIND = "e.kind = '{kind}'"
 RECENT = OF_KIND + " AND {recent}"
 COUNT = f"count(*) FILTER ({RECENT})"
+SEASON = OF_KIND + f" AND e.event_time >= {YEAR_AGO} AND e.event_time < {YEAR_AGO} + INTERVAL {{days}} DAY"
+WAS_HERE = f"min(e.event_time) FILTER ({OF_KIND}) <= {YEAR_AGO}"
+SPAN = (
+    "({days} * 86400e6)"  # microseconds of {days}; the first of a customer's spans begins at the cutoff and goes back
+)
+SPANS = f"floor((epoch_us(TIMESTAMP '{CUTOFF}') - epoch_us(e.first_time)) / {SPAN})"
+IN_SPAN = f"floor((epoch_us(TIMESTAMP '{CUTOFF}') - epoch_us(e.event_time) - 1) / {SPAN})"
 AGE = f"(epoch_us(TIMESTAMP '{CUTOFF}') - epoch_us({{}}(e.event_time) FILTER ({OF_KIND}))) / 86400e6"
 BEFORE = OF_KIND + f" AND e.event_time >= TIMESTAMP '{CUTOFF}' - INTERVAL (2 * {{days}}) DAY AND NOT {{recent}}"
 MENTIONS = f"flatten(list(e.categories) FILTER ({RECENT}))"
@@ -61,12 +72,19 @@ ORACLES: dict[str, str] = {
     "days_since_first": AGE.format("min", kind="{kind}"),
     "days_first_to_last": f"{AGE.format('min', kind='{kind}')} - {AGE.format('max', kind='{kind}')}",
     "event_count": COUNT,
+    "event_count_between": f"count(*) FILTER ({OF_KIND} AND e.event_time < TIMESTAMP '{CUTOFF}' - INTERVAL {{first_days}} DAY"
+    f" AND e.event_time >= TIMESTAMP '{CUTOFF}' - INTERVAL {{end_days}} DAY)",
+    "same_season_count": f"CASE WHEN {WAS_HERE} THEN count(*) FILTER ({SEASON}) END",
+    "same_season_amount": f"CASE WHEN {WAS_HERE} THEN coalesce(sum(e.amount) FILTER ({SEASON}), 0) END",
+    "past_renewal": f"count(DISTINCT {IN_SPAN}) FILTER ({OF_KIND} AND {IN_SPAN} < {SPANS})"
+    f" / nullif(any_value({SPANS}) FILTER ({OF_KIND}), 0)",
     "active_days": f"count(DISTINCT e.day) FILTER ({RECENT})",
     "repeat_days": f"greatest(count(DISTINCT e.day) FILTER ({OF_KIND}) - 1, 0)",
     "event_rate": f"365 * count(*) FILTER ({OF_KIND}) / CASE WHEN {AGE.format('min', kind='{kind}')} < 30 THEN 30"
     f" ELSE {AGE.format('min', kind='{kind}')} END",
     "gap_mean": f"any_value(e.gap_mean) FILTER ({OF_KIND})",
     "gap_sd": f"any_value(e.gap_sd) FILTER ({OF_KIND})",
+    "gap_recent": f"any_value(e.gap_recent) FILTER ({OF_KIND})",
     "gap_last": f"any_value(e.gap_last) FILTER ({OF_KIND})",
     "gap_min": f"any_value(e.gap_min) FILTER ({OF_KIND})",
     "gap_last_to_mean": f"any_value(e.gap_last / e.gap_mean) FILTER ({OF_KIND})",
@@ -105,7 +123,8 @@ WITH line AS (
 ), event AS (
     SELECT customer_id, kind, min(event_time) AS event_time, max(known_at) AS known_at, sum(amount) AS amount,
         sum(quantity) AS quantity, count(*) AS lines, list(DISTINCT category) FILTER (category IS NOT NULL) AS categories
-    FROM line WHERE order_id IS NOT NULL GROUP BY customer_id, kind, order_id
+    FROM line WHERE order_id IS NOT NULL
+    GROUP BY customer_id, kind, order_id, CAST(line.event_time AS DATE), CAST(line.known_at AS DATE)
     UNION ALL
     SELECT customer_id, kind, event_time, known_at, amount, quantity, 1,
         CASE WHEN category IS NOT NULL THEN [category] END
@@ -115,16 +134,21 @@ WITH line AS (
         (event_time AT TIME ZONE 'UTC') AT TIME ZONE '{ZONE}' AS wall_clock, CAST(wall_clock AS DATE) AS day
     FROM event WHERE event_time < TIMESTAMP '{CUTOFF}' AND known_at < TIMESTAMP '{CUTOFF}'
 ), active AS (
-    SELECT customer_id, kind, day, day - lag(day) OVER (PARTITION BY customer_id, kind ORDER BY day) AS gap
+    SELECT customer_id, kind, day, day - lag(day) OVER (PARTITION BY customer_id, kind ORDER BY day) AS gap,
+        pow(2, 1 - row_number() OVER (PARTITION BY customer_id, kind ORDER BY day DESC)) AS weight
     FROM (SELECT DISTINCT customer_id, kind, day FROM visible)
 ), rhythm AS (
     SELECT customer_id, kind, min(day) AS first_day, avg(gap) AS gap_mean, stddev_samp(gap) AS gap_sd,
-        first(gap ORDER BY day DESC) AS gap_last, min(gap) AS gap_min
+        first(gap ORDER BY day DESC) AS gap_last, min(gap) AS gap_min,
+        sum(gap * weight) / sum(weight) FILTER (gap IS NOT NULL) AS gap_recent
     FROM active GROUP BY customer_id, kind
 )
 SELECT c.customer_id, {{expressions}}
 FROM (SELECT DISTINCT customer_id FROM lines) c
-LEFT JOIN (visible JOIN rhythm USING (customer_id, kind)) e ON e.customer_id = c.customer_id
+LEFT JOIN (
+    SELECT *, min(event_time) OVER (PARTITION BY customer_id, kind) AS first_time
+    FROM visible JOIN rhythm USING (customer_id, kind)
+) e ON e.customer_id = c.customer_id
 GROUP BY c.customer_id ORDER BY c.customer_id
 """
 
@@ -148,8 +172,11 @@ def by_sql(lines: pd.DataFrame) -> pd.DataFrame:
         return connection.execute(EVENTS.format(expressions=", ".join(expressions))).df().set_index("customer_id")
 
 
-# Half days from START: the first days, the edges of the windows (20, 30 and 38), the cutoff (40), and what comes after it.
-HALF_DAYS = st.sampled_from([0, 1, 2, 3, 12, 19, 20, 21, 29, 30, 31, 37, 38, 39, 40, 41, 50])
+# Half days from START: a year before the cutoff (-690) and the edges of its windows, the first days, the edges of the
+# windows (20, 30 and 38), the cutoff (40), and what comes after it.
+HALF_DAYS = st.sampled_from(
+    [-691, -690, -689, -688, -681, -680, 0, 1, 2, 3, 12, 19, 20, 21, 29, 30, 31, 37, 38, 39, 40, 41, 50]
+)
 ORDERS = st.tuples(
     st.sampled_from("abc"),
     st.sampled_from(KINDS),
@@ -180,10 +207,15 @@ def logs(draw: st.DrawFn, spread: bool = False) -> pd.DataFrame:
 
 @pytest.fixture(scope="session")
 def read(log_from: Callable[..., EventLog]) -> Callable[[pd.DataFrame], EventLog]:
-    """A function that reads lines through Parquet, with the customers' clock in New York."""
+    """A function that reads lines through Parquet, with the customers' clock in New York.
+
+    An event that is no midnight comes with them: a source of midnights alone would be one of days, on no clock.
+    """
+    noon = pd.DataFrame([["noon", START + pd.Timedelta(hours=12), None, "visit", *[None] * 4]], columns=COLUMNS)
 
     def from_lines(lines: pd.DataFrame) -> EventLog:
-        typed = lines.astype({"event_time": "datetime64[us]", "known_at": "datetime64[us]"})
+        typed = pd.concat([lines.astype(object), noon.astype(object)])
+        typed = typed.astype({"event_time": "datetime64[us]", "known_at": "datetime64[us]"})
         typed = typed.astype({"amount": "float64", "quantity": "float64"})
         return log_from(typed, ending=".parquet", timing={"timezone": ZONE})
 
@@ -195,7 +227,7 @@ def described(
     read: Callable[[pd.DataFrame], EventLog], features_at: Callable[..., pd.DataFrame]
 ) -> Callable[[pd.DataFrame], pd.DataFrame]:
     """A function that computes every feature at the cutoff, of every customer of the lines."""
-    return lambda lines: features_at(read(lines), EVERYTHING, str(CUTOFF))
+    return lambda lines: features_at(read(lines), EVERYTHING, str(CUTOFF)).drop("noon")
 
 
 def past_of(lines: pd.DataFrame) -> pd.Series:
@@ -236,7 +268,7 @@ def test_agrees_with_sql(lines: pd.DataFrame, described: Callable[[pd.DataFrame]
 
 
 @SOME
-@given(lines=logs(), how=st.sampled_from(["as drawn", "other", "later", "at the cutoff"]))
+@given(lines=logs(spread=True), how=st.sampled_from(["as drawn", "other", "later", "at the cutoff"]))
 def test_blind_to_what_was_not_known_before_the_cutoff(
     lines: pd.DataFrame, how: str, described: Callable[[pd.DataFrame], pd.DataFrame]
 ) -> None:
@@ -286,7 +318,11 @@ def test_one_customer_does_not_affect_another(
     ],
 )
 def test_boundaries(
-    event_time: str, known_at: str | None, seen: float, log_from: Callable[..., EventLog], features_at: Callable[..., pd.DataFrame]
+    event_time: str,
+    known_at: str | None,
+    seen: float,
+    log_from: Callable[..., EventLog],
+    features_at: Callable[..., pd.DataFrame],
 ) -> None:
     rows = pd.DataFrame(
         {"customer_id": ["a", "b"], "event_time": [event_time, "2011-03-01T12:00"], "known_at": [known_at, None]}

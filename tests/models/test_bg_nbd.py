@@ -40,9 +40,7 @@ def test_likelihood_is_the_mean_over_rates_and_stopping_probabilities(history):
     def joint(p, rate):
         lived = (1 - p) ** x * rate**x * np.exp(-rate * age)
         stopped = p * (1 - p) ** (x - 1) * rate**x * np.exp(-rate * t_x) if x else 0.0
-        return (
-            (lived + stopped) * gamma_distribution.pdf(rate, 2, scale=1 / 20) * beta_distribution.pdf(p, 2, 3)
-        )
+        return (lived + stopped) * gamma_distribution.pdf(rate, 2, scale=1 / 20) * beta_distribution.pdf(p, 2, 3)
 
     expected = dblquad(joint, 0, 3, 0, 1, epsrel=1e-9)[0]
     assert np.exp(model.log_likelihood(customers([x], [t_x], [age])))[0] == pytest.approx(expected, rel=1e-6)

@@ -14,9 +14,7 @@ from churnvalue.models.pareto_nbd import ParetoNBD
 @pytest.fixture(scope="module")
 def cdnow():
     path = distribution("lifetimes").locate_file("lifetimes/datasets/CDNOW_sample.txt")
-    lines = pd.read_csv(
-        path, sep=r"\s+", names=["id", "sample_id", "day", "cds", "amount"], dtype={"day": str}
-    )
+    lines = pd.read_csv(path, sep=r"\s+", names=["id", "sample_id", "day", "cds", "amount"], dtype={"day": str})
     lines["day"] = pd.to_datetime(lines["day"])
     days = lines.groupby(["sample_id", "day"], as_index=False)["amount"].sum()
     cutoff = pd.Timestamp("1997-09-30")
@@ -42,9 +40,7 @@ def test_the_sample_is_the_published_one(cdnow):
 
 def test_pareto_nbd_gives_the_published_parameters(cdnow):
     model = ParetoNBD().fit(cdnow)
-    assert model.parameters() == pytest.approx(
-        {"r": 0.553, "alpha": 10.58, "s": 0.606, "beta": 11.67}, rel=0.02
-    )
+    assert model.parameters() == pytest.approx({"r": 0.553, "alpha": 10.58, "s": 0.606, "beta": 11.67}, rel=0.02)
     assert model.log_likelihood(cdnow).sum() == pytest.approx(-9594.98, abs=0.01)
     exact = ParetoNBD(prior_sd=1e6).fit(cdnow).parameters()
     assert exact == pytest.approx({"r": 0.553, "alpha": 10.578, "s": 0.606, "beta": 11.669}, rel=1e-3)
@@ -52,9 +48,7 @@ def test_pareto_nbd_gives_the_published_parameters(cdnow):
 
 def test_bg_nbd_gives_the_published_parameters(cdnow):
     model = BGNBD().fit(cdnow)
-    assert model.parameters() == pytest.approx(
-        {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}, rel=0.005
-    )
+    assert model.parameters() == pytest.approx({"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}, rel=0.005)
     assert model.log_likelihood(cdnow).sum() == pytest.approx(-9582.43, abs=0.01)
 
 

@@ -104,9 +104,7 @@ def test_fit_follows_the_unit_of_time(model, unit):
     rfm = base()
     days = clone(model).fit(rfm)
     other = clone(model).fit(rfm.assign(recency=rfm["recency"] * unit, age=rfm["age"] * unit))
-    stretched = {
-        name: value * (unit if name in model.times else 1) for name, value in days.parameters().items()
-    }
+    stretched = {name: value * (unit if name in model.times else 1) for name, value in days.parameters().items()}
     assert other.parameters() == pytest.approx(stretched, rel=1e-4)
 
 
@@ -149,9 +147,7 @@ def test_any_base_gives_finite_numbers(model, rfm):
         assert np.isfinite(numbers).all()
 
 
-@pytest.mark.parametrize(
-    "model", [*MODELS, GammaGamma.from_parameters(GAMMA)], ids=lambda m: type(m).__name__
-)
+@pytest.mark.parametrize("model", [*MODELS, GammaGamma.from_parameters(GAMMA)], ids=lambda m: type(m).__name__)
 def test_parameters_survive_json_exactly(model):
     parameters = {name: value / 3 * 4 for name, value in model.parameters().items()}
     again = type(model).from_parameters(json.loads(json.dumps(parameters)))

@@ -40,22 +40,14 @@ def simulate(size, horizon, seed):
 
 
 @pytest.mark.parametrize("parameters", WIDE)
-@pytest.mark.parametrize(
-    "history", [(0, 0.0, 0.0), (0, 0.0, 30.0), (1, 4.0, 39.0), (7, 30.0, 39.0), (40, 38.0, 39.0)]
-)
+@pytest.mark.parametrize("history", [(0, 0.0, 0.0), (0, 0.0, 30.0), (1, 4.0, 39.0), (7, 30.0, 39.0), (40, 38.0, 39.0)])
 def test_likelihood_is_the_integral_over_the_time_of_stopping(parameters, history):
     r, alpha, s, beta = parameters
     x, t_x, age = history
-    stopped = quad(
-        lambda y: (alpha + y) ** -(r + x) * (beta + y) ** -(s + 1), t_x, age, epsabs=0, epsrel=1e-12
-    )[0]
+    stopped = quad(lambda y: (alpha + y) ** -(r + x) * (beta + y) ** -(s + 1), t_x, age, epsabs=0, epsrel=1e-12)[0]
     lived = (alpha + age) ** -(r + x) * (beta + age) ** -s
-    expected = (
-        gammaln(r + x) - gammaln(r) + r * np.log(alpha) + s * np.log(beta) + np.log(lived + s * stopped)
-    )
-    assert model(*parameters).log_likelihood(customers([x], [t_x], [age]))[0] == pytest.approx(
-        expected, rel=1e-11
-    )
+    expected = gammaln(r + x) - gammaln(r) + r * np.log(alpha) + s * np.log(beta) + np.log(lived + s * stopped)
+    assert model(*parameters).log_likelihood(customers([x], [t_x], [age]))[0] == pytest.approx(expected, rel=1e-11)
 
 
 @pytest.mark.parametrize("parameters", WIDE)
@@ -70,9 +62,7 @@ def test_likelihood_is_the_published_difference_of_hypergeometric_functions(para
     lived = (alpha + age) ** -(r + x) * (beta + age) ** -s
     inner = lived + s / n * (part(t_x) - part(age))
     expected = gammaln(r + x) - gammaln(r) + r * np.log(alpha) + s * np.log(beta) + np.log(inner)
-    assert model(*parameters).log_likelihood(customers([x], [t_x], [age]))[0] == pytest.approx(
-        expected, rel=1e-11
-    )
+    assert model(*parameters).log_likelihood(customers([x], [t_x], [age]))[0] == pytest.approx(expected, rel=1e-11)
 
 
 @pytest.mark.parametrize("x", [0, 2, 30, 3000])

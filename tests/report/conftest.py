@@ -205,8 +205,7 @@ def make_training() -> dict[str, Any]:
         "test_cutoff": "2011-06-01",
         "models": make_models(),
         "calibration": [
-            {"predicted": s - 0.05, "actual": (s - 0.05) ** 1.06, "customers": int(620 - 420 * s)}
-            for s in share
+            {"predicted": s - 0.05, "actual": (s - 0.05) ** 1.06, "customers": int(620 - 420 * s)} for s in share
         ],
         "lift": [{"share": s, "model": 1 - (1 - s) ** 1.9, "recency": 1 - (1 - s) ** 1.55} for s in share],
         "spend_deciles": [{"predicted": 12.0 * k**1.7, "actual": 13.0 * k**1.66} for k in range(1, 11)],

@@ -49,9 +49,7 @@ def test_series_without_points_are_left_out_and_others_named():
 
 
 def test_counts_are_columns_in_proportion_and_a_place_is_marked():
-    found = drawn(
-        plot([Series("a", [(0, 0), (1, 1)])], X, Y, "t", counts=[(0.2, 10), (0.6, 40)], at=(0.5, "here"))
-    )
+    found = drawn(plot([Series("a", [(0, 0), (1, 1)])], X, Y, "t", counts=[(0.2, 10), (0.6, 40)], at=(0.5, "here")))
     low, high = (float(box.get("height")) for box in found.iter("rect"))
     assert high == pytest.approx(4 * low, abs=0.3)
     assert found.find(".//line[@class='mark']").get("x1") == "216"
@@ -62,9 +60,7 @@ def test_value_lies_on_a_logarithmic_axis_and_losses_in_a_strip():
     dots = [(0.0, 1.0, 5.0, 0), (0.5, 100.0, 5.0, 1), (1.0, 10.0, 80.0, 9), (0.5, -3.0, 5.0, 1)]
     found = drawn(bubbles(dots, ["gold", "rest"], X, Y, "map"))
     one, hundred, ten, loss = found.findall(".//circle")
-    assert float(ten.get("cy")) == pytest.approx(
-        (float(one.get("cy")) + float(hundred.get("cy"))) / 2, abs=0.1
-    )
+    assert float(ten.get("cy")) == pytest.approx((float(one.get("cy")) + float(hundred.get("cy"))) / 2, abs=0.1)
     assert float(loss.get("cy")) > float(one.get("cy"))
     assert float(ten.get("r")) == pytest.approx(2 * float(one.get("r")), abs=0.1)  # 16 times the customers
     assert ten.get("class") == "tier t5"  # there are six colours
@@ -82,9 +78,7 @@ def test_cells_warm_with_their_count_and_tell_it():
     boxes = list(found.iter("rect"))
     assert [box.get("style") for box in boxes] == ["--heat:0%", "--heat:50%", "--heat:100%", "--heat:10%"]
     assert [box[0].text for box in boxes] == ["Mon 9: 0", "Mon 10: 5", "Tue 9: 10", "Tue 10: 1"]
-    assert [box.get("style") for box in drawn(heat([[0]], ["a"], ["b"], "n", "t")).iter("rect")] == [
-        "--heat:0%"
-    ]
+    assert [box.get("style") for box in drawn(heat([[0]], ["a"], ["b"], "n", "t")).iter("rect")] == ["--heat:0%"]
 
 
 def test_names_are_escaped():

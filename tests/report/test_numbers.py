@@ -45,9 +45,7 @@ def test_numbers_are_written_as_people_read_them(write, value, text):
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), np.inf, True, "12", [1]])
-@pytest.mark.parametrize(
-    "write", [numbers.count, numbers.percent, numbers.money, numbers.score, numbers.short]
-)
+@pytest.mark.parametrize("write", [numbers.count, numbers.percent, numbers.money, numbers.score, numbers.short])
 def test_what_is_no_number_is_a_dash(write, value):
     assert write(value) == DASH
 

@@ -184,9 +184,7 @@ def without(mapping: dict[str, object], key: str) -> dict[str, object]:
 def test_assumed_save_rates_are_said_plainly(make_report):
     data = make_report(300)
     assert "Save rates are assumptions" in render(data)
-    assert "Save rates are assumptions" not in render(
-        replace(data, plan=data.plan.assign(evidence="experiment"))
-    )
+    assert "Save rates are assumptions" not in render(replace(data, plan=data.plan.assign(evidence="experiment")))
 
 
 def test_failed_checks_are_said_plainly(make_report):

@@ -100,9 +100,7 @@ def test_customers_shown_are_those_acted_on_and_the_most_valuable(make_report):
 
 
 def test_the_first_message_of_a_customer_is_shown(small_scores):
-    sends = pd.DataFrame(
-        {"customer_id": ["a", "a"], "send_at_local": ["2011-09-07T09:00", "2011-09-05T09:00"]}
-    )
+    sends = pd.DataFrame({"customer_id": ["a", "a"], "send_at_local": ["2011-09-07T09:00", "2011-09-05T09:00"]})
     found = customer_rows(ordered_scores(small_scores).assign(p_return_30d=0.1), None, sends, True)
     assert [(row["customer_id"], row["send_at"]) for row in found[:2]] == [
         ("a", "2011-09-05T09:00"),

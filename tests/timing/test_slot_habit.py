@@ -101,9 +101,7 @@ def test_leave_one_out_by_hand():
     spread = week_kernel(habit.bandwidth_hours_, habit.day_leak_) * common
     spread /= spread.sum(axis=1, keepdims=True)
     first = -np.log(0.5 * spread[10, 10] + 0.5 * common[10])  # 1 event left, concentration 1
-    second = -0.5 * (
-        np.log(0.5 * spread[34, 10] + 0.5 * common[10]) + np.log(0.5 * spread[10, 34] + 0.5 * common[34])
-    )
+    second = -0.5 * (np.log(0.5 * spread[34, 10] + 0.5 * common[10]) + np.log(0.5 * spread[10, 34] + 0.5 * common[34]))
     assert habit.loss_ == pytest.approx((first + second) / 2)
 
 

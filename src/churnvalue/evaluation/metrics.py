@@ -13,6 +13,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.metrics import log_loss as mean_log_loss
 
 from churnvalue.errors import ChurnvalueError
+from churnvalue.evaluation.resampling import FAST
 
 Floats = npt.NDArray[np.float64]
 Metric = Callable[[npt.ArrayLike, npt.ArrayLike], float]
@@ -161,11 +162,17 @@ def paired_bootstrap(
     order = np.lexsort((two, one, happened))
     happened, one, two = happened[order], one[order], two[order]
     generator = np.random.default_rng(seed)
-    differences = []
-    for _ in range(draws):
-        rows = generator.integers(0, max(len(happened), 1), len(happened))
-        differences.append(metric(happened[rows], one[rows]) - metric(happened[rows], two[rows]))
-    known = np.array(differences)[~np.isnan(differences)]
+    size = len(happened)
+    drawn = generator.integers(0, max(size, 1), (draws, size))
+    fast = FAST.get(getattr(metric, "__name__", "")) if size else None
+    if fast:
+        counts = np.array([np.bincount(rows, minlength=size) for rows in drawn])
+        differences = fast(happened, one, counts) - fast(happened, two, counts)
+    else:
+        differences = np.array(
+            [metric(happened[rows], one[rows]) - metric(happened[rows], two[rows]) for rows in drawn]
+        )
+    known = differences[~np.isnan(differences)]
     low, high = np.quantile(known, [0.025, 0.975]) if len(known) else (np.nan, np.nan)
     return metric(happened, one) - metric(happened, two), float(low), float(high)
 

@@ -2,7 +2,8 @@
 
 import ast
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from sys import float_info
 from typing import Any
 
 from churnvalue.errors import SourceError, near_match
@@ -14,13 +15,14 @@ _OPERATIONS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Mult: lambda left, right: left * right,
     ast.Div: lambda left, right: left / right,
 }
+_LONGEST = 500  # characters; what is much longer nests deeper than engines can follow
 
 
-def arithmetic(text: str, columns: dict[str, Any]) -> Any:
+def arithmetic(text: str, columns: Mapping[str, Any]) -> Any:
     """Return the value of an expression such as ``Quantity * "Unit Price"`` over ``columns``.
 
     Numbers, column names, ``+ - * /`` and parentheses; names with blanks or signs stand in double quotes. The whole text
-    being the name of a column comes first, whatever signs it holds.
+    being the name of a column comes first, whatever signs it holds. Only columns that the expression names are looked up.
 
     >>> arithmetic('Quantity * "Unit Price" - 1', {"Quantity": 3.0, "Unit Price": 2.5})
     6.5
@@ -33,10 +35,12 @@ def arithmetic(text: str, columns: dict[str, Any]) -> Any:
     names: dict[str, str] = {}
 
     def stand_in(match: re.Match[str]) -> str:
-        key = f"column_{len(names)}_"
+        key = "_" * len(text) + str(len(names))  # longer than the text, so no name in it can be the same
         names[key] = match.group(1) or match.group(2)
-        return key
+        return f" {key} "
 
+    if len(text) > _LONGEST:
+        raise _unfit(text)
     try:
         tree = ast.parse(_QUOTED.sub(stand_in, text).strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -44,13 +48,13 @@ def arithmetic(text: str, columns: dict[str, Any]) -> Any:
     return _build(tree, text, names, columns)
 
 
-def _build(node: ast.expr, text: str, names: dict[str, str], columns: dict[str, Any]) -> Any:
+def _build(node: ast.expr, text: str, names: dict[str, str], columns: Mapping[str, Any]) -> Any:
     match node:
         case ast.BinOp(left, op, right) if type(op) in _OPERATIONS:
             return _OPERATIONS[type(op)](_build(left, text, names, columns), _build(right, text, names, columns))
         case ast.UnaryOp(ast.USub(), operand):
             return -_build(operand, text, names, columns)
-        case ast.Constant(value) if isinstance(value, (int, float)) and not isinstance(value, bool):
+        case ast.Constant(int() | float() as value) if not isinstance(value, bool) and abs(value) <= float_info.max:
             return float(value)
         case ast.Name(key):
             name = names.get(key, key)

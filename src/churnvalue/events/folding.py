@@ -6,6 +6,8 @@ from typing import Literal
 import ibis
 import ibis.expr.types as ir
 
+from churnvalue.clock import DAY
+
 Fold = Literal["order", "day", "none"]
 PURCHASE = "purchase"
 _MICRO = 1e6  # sums are taken over whole millionths: exact, so the order of rows cannot matter
@@ -21,37 +23,39 @@ EVENT_COLUMNS = (
     "channel",
     "campaign",
     "zone",
+    "days_only",
     "categories",
 )
 
 
 @dataclass(frozen=True)
 class Folding:
-    """How lines become events; ``distinct`` drops lines that repeat another in every column."""
+    """How the lines of a source become events; ``days_only`` says that its times know the day, not the hour."""
 
     by: Fold
-    distinct: bool
+    days_only: bool
     negative_kind: str
 
 
-def fold(mapped: ir.Table, folding: Folding) -> ir.Table:
+def fold(rows: ir.Table, folding: Folding) -> ir.Table:
     """Return events with ``EVENT_COLUMNS`` of the usable rows of a mapped source.
 
     Lines that share customer, kind and order id (or, in logs that know only days, purchases that share customer and day)
     are one event: at the time of the first line, known when the last line was known, with summed amount and quantity, the
     number of lines and the sorted distinct categories.
+
+    Lines that happened, or were known, on different UTC days are different events. So an order that grows is, at every
+    midnight, the events that it was then, in the whole log as in one that ends there: nothing looks ahead by folding.
     """
-    rows = mapped.filter(mapped.reason.isnull()).drop("reason")
-    if folding.distinct:
+    rows = rows.mutate(days_only=ibis.literal(folding.days_only))
+    if folding.by != "day":
+        # A log of days may well hold two equal purchases of one day; to the minute, a repeated row is a repeated delivery.
         rows = rows.distinct()
     if folding.by == "none":
         events = _single(rows)
     else:
         together = rows.order_id.notnull() if folding.by == "order" else rows.kind == PURCHASE
-        events = ibis.union(
-            _folded(rows.filter(together), by_day=folding.by == "day"),
-            _single(rows.filter(~together)),
-        )
+        events = ibis.union(_folded(rows.filter(together)), _single(rows.filter(~together)))
     negative = (events.kind == PURCHASE) & (events.amount < 0)
     return events.mutate(kind=ibis.cases((negative, folding.negative_kind), else_=events.kind))
 
@@ -60,20 +64,20 @@ def _single(rows: ir.Table) -> ir.Table:
     return rows.mutate(lines=ibis.literal(1, "int64"), categories=ibis.array([rows.category])).select(*EVENT_COLUMNS)
 
 
-def _folded(rows: ir.Table, *, by_day: bool) -> ir.Table:
-    key = {"day": rows.event_time} if by_day else {"order": rows.order_id}
-
+def _folded(rows: ir.Table) -> ir.Table:
     def total(column: ir.FloatingValue) -> ir.FloatingValue:
         return (column * _MICRO + 0.5).floor().cast("int64").sum().cast("float64") / _MICRO
 
-    groups = rows.group_by(customer_id=rows.customer_id, kind=rows.kind, **key)
+    # Where lines are folded by the day there is no order id, and null is one group as any other.
+    groups = rows.group_by(
+        "customer_id", "kind", "order_id", "days_only", day=rows.event_time // DAY, day_known=rows.known_at // DAY
+    )
     folded = groups.agg(
         event_time=rows.event_time.min(),
         known_at=rows.known_at.max(),
         amount=total(rows.amount),
         quantity=total(rows.quantity),
         lines=rows.count(),
-        order_id=rows.order_id.min(),
         channel=rows.channel.min(),
         campaign=rows.campaign.min(),
         zone=rows.zone.min(),

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from churnvalue.clock import DAY, Micros, hour_of_week, local, text
+from churnvalue.clock import DAY, Micros, local, text
 from churnvalue.errors import SourceError
 
 Floats = npt.NDArray[np.float64]
@@ -57,8 +57,10 @@ class Coded:
 class EventLog:
     """Events sorted by customer, then time; the events of customer ``i`` are ``start[i]:start[i + 1]``.
 
-    Times are UTC microseconds, ``wall_clock`` is the event's local time, ``amount`` and ``quantity`` hold NaN where there is
-    none. ``categories`` of event ``j`` are ``category_start[j]:category_start[j + 1]``. Read it through ``views``.
+    Times are UTC microseconds, ``wall_clock`` is the event's local time (in a source of days, the day as it is written),
+    ``amount`` and ``quantity`` hold NaN where there is none. ``categories`` of event ``j`` are
+    ``category_start[j]:category_start[j + 1]``; ``zones`` are those of each customer, the newest stated. Read it through
+    ``views``.
     """
 
     customers: pa.StringArray
@@ -123,11 +125,10 @@ def build_log(events: pa.Table, account: Account, timezone: str, observed_until:
     codes = ids.indices.to_numpy()
     start = np.concatenate(([0], np.flatnonzero(np.diff(codes)) + 1, [len(codes)])).astype(np.int64)
     event_time = _int64(events["event_time"])
-    zones = _latest(_coded(events["zone"]), start)
-    last = int(event_time.max())
+    days_only = events["days_only"].to_numpy()
+    zones = _in_force(_coded(events["zone"]), start)
     if observed_until is None:
-        days_only = bool((event_time % DAY == 0).all())
-        observed_until = last + (DAY if days_only else 1)
+        observed_until = int(event_time.max()) + (DAY if days_only.all() else 1)
     categories = events["categories"].combine_chunks()
     lengths = pc.fill_null(pc.list_value_length(categories), 0).to_numpy(zero_copy_only=False)
     return EventLog(
@@ -135,7 +136,7 @@ def build_log(events: pa.Table, account: Account, timezone: str, observed_until:
         start=start,
         event_time=event_time,
         known_at=_int64(events["known_at"]),
-        wall_clock=_wall_clock(event_time, zones, start, timezone),
+        wall_clock=np.where(days_only, event_time, _wall_clock(event_time, zones, timezone)),
         kind=_coded(events["kind"]),
         channel=_coded(events["channel"]),
         amount=_floats(events["amount"]),
@@ -143,7 +144,7 @@ def build_log(events: pa.Table, account: Account, timezone: str, observed_until:
         lines=_floats(events["lines"]),
         category_start=np.concatenate(([0], np.cumsum(lengths))).astype(np.int64),
         categories=_coded(pa.chunked_array([categories.flatten()])),
-        zones=zones,
+        zones=Coded(zones.codes[start[1:] - 1], zones.names),
         observed_until=observed_until,
         account=account,
     )
@@ -174,27 +175,25 @@ def _coded(column: pa.ChunkedArray) -> Coded:
     return Coded(rank[indices], tuple(names[order]))
 
 
-def _latest(zones: Coded, start: npt.NDArray[np.int64]) -> Coded:
-    """Latest stated zone of each customer."""
-    stated = np.where(zones.codes == MISSING, -1, np.arange(len(zones.codes)))
-    newest = np.maximum.reduceat(stated, start[:-1])
-    return Coded(np.where(newest < 0, MISSING, zones.codes[newest]).astype(np.int32), zones.names)
+def _in_force(zones: Coded, start: npt.NDArray[np.int64]) -> Coded:
+    """Zone in force at each event: the one last stated by the customer, before the first statement that first one."""
+    row = np.arange(len(zones.codes))
+    first, end = (np.repeat(bound, np.diff(start)) for bound in (start[:-1], start[1:]))
+    stated = zones.codes != MISSING
+    latest = np.maximum.accumulate(np.where(stated, row, -1))
+    next_one = np.minimum.accumulate(np.where(stated, row, len(row))[::-1])[::-1]
+    source = np.where(latest >= first, latest, np.where(next_one < end, next_one, row))
+    return Coded(zones.codes[source], zones.names)
 
 
-def _wall_clock(event_time: Micros, zones: Coded, start: npt.NDArray[np.int64], timezone: str) -> Micros:
+def _wall_clock(event_time: Micros, zones: Coded, timezone: str) -> Micros:
     if not zones.names:
         return local(event_time, timezone)
-    zone_of_event = np.repeat(zones.codes, np.diff(start))
     wall_clock = np.empty_like(event_time)
-    for code in np.unique(zone_of_event):
-        rows = zone_of_event == code
+    for code in np.unique(zones.codes):
+        rows = zones.codes == code
         wall_clock[rows] = local(event_time[rows], timezone if code == MISSING else zones.names[code])
     return wall_clock
-
-
-def slots(log: EventLog) -> npt.NDArray[np.int64]:
-    """Return the hour of the local week of each event, Monday 00:00 = 0."""
-    return hour_of_week(log.wall_clock)
 
 
 def describe(log: EventLog) -> str:

@@ -11,14 +11,16 @@ from churnvalue.features import (
     monetary,
     recency,
     rhythm,
+    season,
     service,
     trend,
 )
-from churnvalue.features.registry import Feature, expand, families, feature
+from churnvalue.features.registry import Feature, by_name, expand, families, feature
 
 __all__ = [
     "Feature",
     "assortment",
+    "by_name",
     "expand",
     "families",
     "feature",
@@ -28,6 +30,7 @@ __all__ = [
     "monetary",
     "recency",
     "rhythm",
+    "season",
     "service",
     "trend",
 ]

@@ -16,9 +16,22 @@ def event_count(history: History, kind: str, days: int | None = None) -> Column:
 
 
 @feature(
+    title="number of {things} from {end_days} to {first_days} days ago",
+    unit="events",
+    says=Sentence(
+        "{value} {events} from {end_days} to {first_days} days ago",
+        zero="no {things} from {end_days} to {first_days} days ago",
+    ),
+)
+def event_count_between(history: History, kind: str, first_days: int, end_days: int) -> Column:
+    """Events of ``kind`` from ``end_days`` back to ``first_days`` back: ``[cutoff - end_days, cutoff - first_days)``."""
+    return history.of(kind).count_between(first_days, end_days)
+
+
+@feature(
     title="days with a {thing} {in_days}",
     unit="days",
-    says=Sentence("{thing} on {value} days of the last {days}", zero="no {things} {in_days}"),
+    says=Sentence("{thing} on {value} days {in_days}", zero="no {things} {in_days}"),
 )
 def active_days(history: History, kind: str, days: int | None = None) -> Column:
     """Local days with an event of ``kind`` in the last ``days``, or ever."""

@@ -10,7 +10,7 @@ _UNWRITTEN = "received no messages {in_days}"
 @feature(
     title="share of messages opened {in_days}",
     unit="share",
-    says=Sentence("opened {percent} of the messages of the last {days} days", absent=_UNWRITTEN),
+    says=Sentence("opened {percent} of the messages {in_days}", absent=_UNWRITTEN),
     reads=("message_sent", "message_open"),
 )
 def open_rate(history: History, days: int | None = None) -> Column:
@@ -21,7 +21,7 @@ def open_rate(history: History, days: int | None = None) -> Column:
 @feature(
     title="share of messages clicked {in_days}",
     unit="share",
-    says=Sentence("clicked on {percent} of the messages of the last {days} days", absent=_UNWRITTEN),
+    says=Sentence("clicked on {percent} of the messages {in_days}", absent=_UNWRITTEN),
     reads=("message_sent", "message_click"),
 )
 def click_rate(history: History, days: int | None = None) -> Column:

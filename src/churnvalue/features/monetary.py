@@ -63,14 +63,12 @@ def amount_first(history: History, kind: str) -> Column:
     says=Sentence("{value} a day with repeat {things}", absent="no repeat {things}"),
 )
 def repeat_amount_mean(history: History, kind: str) -> Column:
-    """Mean amount of ``kind`` a day, the first event left out; null for one-time buyers. For Gamma-Gamma.
+    """Mean amount of ``kind`` a day, the whole first day left out; null for one-day buyers. For Gamma-Gamma.
 
-    Mean amount of the events after the first, times events a day: several events on a day are one purchase of that model.
+    Several events on a day are one purchase of that model; a day whose amounts are unknown counts as nothing spent.
     """
     events = history.of(kind)
-    came_back = events.active_days() > 1
-    amount = (events.total() - events.oldest()) / (events.count() - 1)
-    return amount * events.count() / events.active_days() / came_back
+    return events.repeat_total() / (events.active_days() - 1).at_least(0)
 
 
 @feature(

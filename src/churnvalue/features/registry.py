@@ -27,12 +27,15 @@ class Family:
     parameters: Mapping[str, inspect.Parameter]
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Feature:
-    """One feature: a family and its parameters, in the order of the family's signature."""
+    """One feature: a family and its parameters, in the order of the family's signature; sorted by name."""
 
     use: str
     parameters: tuple[tuple[str, Parameter], ...]
+
+    def __lt__(self, other: "Feature") -> bool:
+        return self.name < other.name
 
     @property
     def name(self) -> str:
@@ -115,9 +118,10 @@ def expand(entries: Iterable[Mapping[str, Any]]) -> tuple[Feature, ...]:
     4
 
     Raises:
-        DefinitionError: If a family or parameter is unknown (names a near match), missing or of the wrong type.
+        DefinitionError: If a family or parameter is unknown (names a near match), missing or of the wrong type, or two
+            features would have the same name.
     """
-    features: dict[Feature, None] = {}
+    features: list[Feature] = []
     for entry in (one for many in entries for one in _each_use(many)):
         use = entry.get("use")
         if not isinstance(use, str) or use not in _FAMILIES:
@@ -131,8 +135,25 @@ def expand(entries: Iterable[Mapping[str, Any]]) -> tuple[Feature, ...]:
                 raise DefinitionError(f"Feature '{use}' needs the parameter '{name}'. Add it.")
         choices = [_choices(use, parameter, entry) for parameter in known.values()]
         for values in product(*choices):
-            features.setdefault(Feature(use, tuple(zip(known, values, strict=True))))
-    return tuple(features)
+            features.append(Feature(use, tuple(zip(known, values, strict=True))))
+    return tuple(by_name(features).values())
+
+
+def by_name(features: Iterable[Feature]) -> dict[str, Feature]:
+    """Return features by the name of their column, repeated ones once.
+
+    Raises:
+        DefinitionError: If two different ones have the same name.
+    """
+    named: dict[str, Feature] = {}
+    for one in features:
+        known = named.setdefault(one.name, one)
+        if known != one:
+            raise DefinitionError(
+                f"Names of features must be distinct, but '{one.name}' would be both {known.use} with"
+                f" {dict(known.parameters)} and {one.use} with {dict(one.parameters)}. Rename a kind of event."
+            )
+    return named
 
 
 def _each_use(entry: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -18,6 +18,16 @@ def gap_mean(history: History, kind: str) -> Column:
 
 
 @feature(
+    title="recent gap between {things}",
+    unit="days",
+    says=Sentence("a {thing} every {value} days of late", absent=_ONCE),
+)
+def gap_recent(history: History, kind: str) -> Column:
+    """Mean gap in which the latest counts most, each older one half as much; null with fewer than two active days."""
+    return history.of(kind).gap_recent()
+
+
+@feature(
     title="how much gaps between {things} vary",
     unit="days",
     says=Sentence("gaps between {things} vary by {value} days", absent="too few gaps between {things} to vary"),
@@ -61,6 +71,23 @@ def gap_last_to_mean(history: History, kind: str) -> Column:
     """Latest gap as a share of the mean gap."""
     events = history.of(kind)
     return events.gap_newest() / events.gap_mean()
+
+
+@feature(
+    title="share of earlier spans of {days} days with a {thing}",
+    unit="share",
+    says=Sentence(
+        "{percent} of the earlier spans of {days} days held a {thing}",
+        zero="none of the earlier spans of {days} days held a {thing}",
+        absent="first {thing} less than {days} days ago",
+    ),
+)
+def past_renewal(history: History, kind: str, days: int) -> Column:
+    """Share with an event of ``kind`` of the customer's own spans of ``days``, counted back from the cutoff.
+
+    Only whole spans since the first event count; null before there is one.
+    """
+    return history.of(kind).renewed_share(days)
 
 
 @feature(

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from math import isnan
 
 _SINGULAR = {
@@ -72,6 +73,6 @@ def number(value: float) -> str:
     >>> number(1234.5), number(12.0), number(0.1234)
     ('1,234', '12', '0.123')
     """
-    if abs(value) >= 100 or value == int(value):
+    if abs(value) >= 100:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"
+    return f"{Decimal(f'{value:.3g}') + 0:f}"

@@ -18,8 +18,8 @@ from churnvalue.views import Column, History
 )
 def count_trend(history: History, kind: str, days: int) -> Column:
     """Events of ``kind`` in the last ``days`` for each in the ``days`` before; null without any before."""
-    newest = history.of(kind).last(days).count()
-    return newest / (history.of(kind).last(2 * days).count() - newest)
+    events = history.of(kind)
+    return events.last(days).count() / events.count_between(days, 2 * days)
 
 
 @feature(
@@ -35,10 +35,8 @@ def count_trend(history: History, kind: str, days: int) -> Column:
 )
 def amount_trend(history: History, kind: str, days: int) -> Column:
     """Amount of ``kind`` in the last ``days`` for each unit of money in the ``days`` before; null without any before."""
-    newest = history.of(kind).last(days).total()
-    before = history.of(kind).last(2 * days).total() - newest
-    # A difference of sums is rarely an exact zero; less than a millionth of money is none.
-    return newest / (before * (before > 1e-6))
+    events = history.of(kind)
+    return events.last(days).total() / events.total_between(days, 2 * days).at_least(0)
 
 
 @feature(

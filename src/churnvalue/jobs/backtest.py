@@ -1,11 +1,9 @@
 """``backtest``: learn as of each past cutoff, compare with every baseline on what then happened."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from churnvalue import clock
 from churnvalue.config import Config
@@ -15,11 +13,10 @@ from churnvalue.evaluation.folds import forward_folds
 from churnvalue.evaluation.gate import METRICS
 from churnvalue.evaluation.measurement import OURS, Evaluation, grade
 from churnvalue.evaluation.metrics import paired_bootstrap
-from churnvalue.frames import TrainingFrame, training_frame
-from churnvalue.jobs.learning import Learned, learn, needed_features
+from churnvalue.jobs.learning import assess
+from churnvalue.jobs.material import gather
 from churnvalue.models.definition import LEARNT, read_definition
 from churnvalue.progress import Stages
-from churnvalue.snapshots import training_cutoffs
 from churnvalue.storage import staged
 
 _MOST_ORIGINS = 4
@@ -52,10 +49,10 @@ def backtest(config: Config, out: Path | None = None, stages: Stages | None = No
     loaded = {
         name: read_definition(name, config, set(log.kinds)) for name in LEARNT if log.has_amounts or name != "spend"
     }
-    cutoffs = training_cutoffs(log, config.training, config.outcome)
     with stages.stage("computing features"):
-        frame = training_frame(log, needed_features(config, loaded), cutoffs, config.population, config.outcome)
-    folds = forward_folds(frame.cutoffs, config.outcome.horizon_days)[-_MOST_ORIGINS:]
+        material = gather(log, loaded, config)
+    frame = material.frame
+    folds = forward_folds(frame.cutoffs, material.learnt_days)[-_MOST_ORIGINS:]
     if not folds:
         needed = 2 * config.outcome.horizon_days + 30
         held = (log.observed_until - log.first) // clock.DAY
@@ -64,9 +61,13 @@ def backtest(config: Config, out: Path | None = None, stages: Stages | None = No
             " Shorten outcome.horizon_days or bring more history."
         )
     evaluations = []
+    tuned = None  # at the oldest origin, by what had closed before it; the later ones take it over
     for fold in folds:
-        learned = learn(_until(frame, fold.train, fold.test), loaded, config, stages)
-        evaluations.append(_evaluation(learned))
+        part = replace(material, frame=frame.at([*fold.train, fold.test]))
+        assessed = assess(part, loaded, stages, tuned)
+        tuned = assessed.tuned
+        if assessed.judged is not None:
+            evaluations.append(assessed.judged.evaluation)
     result = Backtest(
         origins=tuple(row for e in evaluations for row in _origins(e, config)),
         differences=tuple(row for e in evaluations for row in _differences(e, config)),
@@ -75,16 +76,6 @@ def backtest(config: Config, out: Path | None = None, stages: Stages | None = No
     with staged(out or config.folder, "backtest", project=config.project) as stage:
         stage.json("backtest.json", vars(result))
     return result
-
-
-def _until(frame: TrainingFrame, train: tuple[pd.Timestamp, ...], test: pd.Timestamp) -> TrainingFrame:
-    """Return the cutoffs of one fold: what had closed, and the origin that is foretold."""
-    return frame.at([*train, test])
-
-
-def _evaluation(learned: Learned) -> Evaluation:
-    assert learned.evaluation is not None
-    return learned.evaluation
 
 
 def _origins(evaluation: Evaluation, config: Config) -> list[dict[str, Any]]:

@@ -72,7 +72,12 @@ def load_champions(config: Config) -> Champions:
         )
     folders = {name: tracker.download(name, version) / MODEL_FILES for name, version in versions.items()}
     features = tuple(dict.fromkeys(feature for folder in folders.values() for feature in read_features(folder)))
-    champions = Champions({name: load_model(folder) for name, folder in folders.items()}, versions, features)
+    loaded = {name: load_model(folder) for name, folder in folders.items()}
+    if getattr(loaded["value"], "spend", None) is None:
+        # These champions learnt from a log without amounts; a spend model left over speaks of another log.
+        loaded.pop("spend", None)
+        versions.pop("spend", None)
+    champions = Champions(loaded, versions, features)
     terms, asked = champions.value.terms, config.outcome
     if (terms.horizon_days, champions.value.buying.kind) != (asked.horizon_days, asked.kind):
         raise ConfigError(

@@ -10,7 +10,7 @@ from churnvalue.config import Config, read_config
 from churnvalue.datasets import cdnow_toml, load_cdnow, load_online_retail, online_retail_toml, simulated_toml
 from churnvalue.errors import ConfigError, near_match
 from churnvalue.jobs.plan import Plan, plan
-from churnvalue.jobs.report import explain, report
+from churnvalue.jobs.report import explain_customer, write_report
 from churnvalue.jobs.score import score
 from churnvalue.jobs.train import Training, train
 from churnvalue.progress import Stages
@@ -64,9 +64,9 @@ def demo(
     scores = score(config, out=out, stages=stages, with_features=True)
     planned = plan(config, out, out, stages)
     with stages.stage("writing the report"):
-        page = report(config, out, out)
+        page = write_report(config, out, out)
     example = _example(scores, planned.plan)
-    return Demo(config, training, scores, planned, page, explain(example, out))
+    return Demo(config, training, scores, planned, page, explain_customer(example, out))
 
 
 def _prepare(log: str, data: Path | None, out: Path) -> str:

@@ -1,34 +1,36 @@
-"""Learning from a training frame: tune on past folds, judge on the newest closed window, calibrate, fit to all.
+"""Learning from a training frame: tune on past folds, judge on the newest closed window, blend, level, fit to all.
 
-The newest window chooses nothing: parameters come from earlier folds alone, so that its verdict can be believed.
+The newest window chooses nothing for its own verdict: parameters and weights come from earlier folds alone.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from hashlib import blake2b
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from os import cpu_count
 
 import numpy as np
 import pandas as pd
 
-from churnvalue.config import Config
-from churnvalue.evaluation.baselines import Prediction, baseline_features, baselines
+from churnvalue.evaluation.baselines import Prediction, baselines
 from churnvalue.evaluation.folds import ForwardFold, forward_folds
 from churnvalue.evaluation.measurement import OURS, Evaluation
-from churnvalue.features import Feature
 from churnvalue.frames import TrainingFrame
+from churnvalue.jobs.material import Material, terms_of
+from churnvalue.jobs.tuning import tuning_folds
+from churnvalue.models.blend import Blend, reference_of
 from churnvalue.models.boosted import Fold, Tuned, fit_trees, tune
-from churnvalue.models.buy_till_you_die import BuyTillYouDie
-from churnvalue.models.calibration import levelled
-from churnvalue.models.customer_value import Terms, ValueModel, cost_features, mean_cost_an_order
+from churnvalue.models.buy_till_you_die import BuyTillYouDie, summary
+from churnvalue.models.calibration import level
+from churnvalue.models.customer_value import ValueModel, mean_cost_an_order
 from churnvalue.models.definition import Loaded, read_value_definition
 from churnvalue.models.link_model import LinkModel
 from churnvalue.models.outcome_models import ChurnModel, OrdersModel, SpendModel, fit_dispersion
 from churnvalue.models.serving import Model
+from churnvalue.models.stacking import Window, stack
 from churnvalue.progress import Stages
 
-_TUNING_FOLDS = 2
-_TUNING_ROWS = 30_000  # of each fold; more rows change the choice of parameters little
-_TEST_SHARE = 4  # every fourth customer, where history is too short for a forward fold
+TREES_ALONE = "lightgbm"
+_STACKING_FOLDS = 3
 
 
 @dataclass(frozen=True)
@@ -38,120 +40,169 @@ class Learned:
     models: Mapping[str, Model]
     tuned: Mapping[str, Tuned]
     evaluation: Evaluation | None
+    learnt_days: int
     notes: tuple[str, ...]
 
 
-def terms_of(config: Config) -> Terms:
-    """Return what value means under a configuration."""
-    value = config.value
-    return Terms(config.outcome.horizon_days, value.horizon_days, value.margin, value.discount_rate, dict(value.cost))
-
-
-def needed_features(config: Config, loaded: Mapping[str, Loaded]) -> tuple[Feature, ...]:
-    """Return every feature that models, baselines and value read, each once."""
-    own = [feature for definition in loaded.values() for feature in definition.features]
-    beside = (*baseline_features(config.outcome), *cost_features(config.outcome.kind, config.value.cost))
-    return tuple(dict.fromkeys([*own, *beside]))
-
-
-def learn(frame: TrainingFrame, loaded: Mapping[str, Loaded], config: Config, stages: Stages) -> Learned:
-    """Return models learnt from ``frame``.
+def learn(material: Material, loaded: Mapping[str, Loaded], stages: Stages) -> Learned:
+    """Return models learnt from ``material``.
 
     Raises:
         HistoryError: If a target is the same for everyone.
     """
+    assessed = assess(material, loaded, stages)
+    with stages.stage("fitting to all cutoffs"):
+        models = _Learner(material, loaded).final(assessed)
+    evaluation = assessed.judged.evaluation if assessed.judged else None
+    return Learned(
+        models, assessed.tuned, evaluation, material.learnt_days, _notes(material, assessed.judged is not None)
+    )
+
+
+def assess(
+    material: Material, loaded: Mapping[str, Loaded], stages: Stages, tuned: Mapping[str, Tuned] | None = None
+) -> "Assessed":
+    """Return parameters, weights' windows and the verdict: everything but the models that will serve.
+
+    Parameters ``tuned`` at an earlier origin are taken over.
+    """
+    frame = material.frame
     newest = frame.cutoffs[-1]
-    folds = forward_folds(frame.cutoffs, config.outcome.horizon_days)
+    folds = forward_folds(frame.cutoffs, material.learnt_days)
     verdict = folds[-1] if folds and folds[-1].test == newest else None
-    tuning = _tuning_folds(frame, folds, verdict, config)
-    notes = [] if verdict else ["history is too short to judge the models on a later window; they are ungraded"]
-    learner = _Learner(frame, loaded, config)
-    tuned = {}
-    for name in loaded:
-        with stages.stage(f"tuning {name}", config.training.trials) as tick:
-            tuned[name] = tune(
-                loaded[name].definition,
-                [learner.fold(name, train, test) for train, test in tuning],
-                trials=config.training.trials,
-                seed=config.training.seed,
-                threads=config.training.threads,
-                tick=tick,
-            )
+    learner = _Learner(material, loaded)
+    if tuned is None:
+        tuned = learner.tune(tuning_folds(frame, folds, verdict, material.learnt_days), stages)
+    earlier = [f for f in folds if verdict is None or f.test + learner.horizon <= verdict.test][-_STACKING_FOLDS:]
+    with stages.stage("weighing trees against buy-till-you-die", len(earlier)) as tick:
+        windows: list[Windows] = []
+        for fold in earlier:
+            windows.append(learner.windows(tuned, fold))
+            tick()
     judged: Judged | None = None
     if verdict is not None:
         with stages.stage("judging on the newest closed window"):
-            judged = learner.judge(tuned, verdict)
-    with stages.stage("fitting to all cutoffs"):
-        models = learner.final(tuned, judged)
-    return Learned(models, tuned, judged.evaluation if judged else None, tuple(notes))
+            judged = learner.judge(tuned, verdict, windows)
+            windows.append(judged.windows)
+    return Assessed(tuned, tuple(windows), judged)
+
+
+def _notes(material: Material, judged: bool) -> tuple[str, ...]:
+    notes = []
+    horizon = material.config.outcome.horizon_days
+    if not judged:
+        notes.append("history is too short to judge the models on a later window; they are ungraded")
+    if material.learnt_days < horizon:
+        notes.append(
+            f"outcomes of {horizon} days leave too little history to learn from: models learn {material.learnt_days} days,"
+            " which Pareto/NBD stretches"
+        )
+    return tuple(notes)
+
+
+Windows = Mapping[str, Window]
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What the newest closed window taught: the verdict and the dispersion of spend."""
+    """What the newest closed window taught: the verdict, its own window for the weights, the dispersion of spend."""
 
     evaluation: Evaluation
+    windows: Windows
     dispersion: float
 
 
 @dataclass(frozen=True)
-class _Learner:
-    """One training frame with the definitions of what is learnt from it."""
+class Assessed:
+    """Parameters by model, past windows (oldest first) from which weights are learnt, and the verdict where there is one."""
 
-    frame: TrainingFrame
+    tuned: Mapping[str, Tuned]
+    windows: tuple[Windows, ...]
+    judged: Judged | None
+
+
+@dataclass(frozen=True)
+class _Learner:
+    """The material with the definitions of what is learnt from it."""
+
+    material: Material
     loaded: Mapping[str, Loaded]
-    config: Config
+
+    @property
+    def horizon(self) -> pd.Timedelta:
+        """The horizon learnt from."""
+        return pd.Timedelta(days=self.material.learnt_days)
 
     def fold(self, name: str, train: TrainingFrame, test: TrainingFrame) -> Fold:
         """Rows and target of model ``name``."""
-        columns, target = self._columns(name), self.loaded[name].definition.target
+        columns, target = self._columns(name), self._target(name)
         return Fold(train.features[columns], train.targets[target], test.features[columns], test.targets[target])
 
-    def fit(self, name: str, tuned: Mapping[str, Tuned], rows: TrainingFrame) -> LinkModel:
-        """Fit model ``name`` to ``rows`` with the parameters found."""
-        definition = self.loaded[name].definition
-        chosen = tuned[name]
-        return fit_trees(
-            definition,
-            chosen.parameters,
-            chosen.rounds,
-            rows.features[self._columns(name)],
-            rows.targets[definition.target],
-        )
+    def tune(self, folds: Sequence[tuple[TrainingFrame, TrainingFrame]], stages: Stages) -> dict[str, Tuned]:
+        """Return parameters for each model; models are tuned side by side, which changes no result."""
+        training = self.material.config.training
 
-    def judge(self, tuned: Mapping[str, Tuned], fold: ForwardFold) -> Judged:
+        def one(name: str) -> Tuned:
+            return tune(
+                self.loaded[name].definition,
+                [self.fold(name, train, test) for train, test in folds],
+                trials=training.trials,
+                seed=training.seed,
+                threads=training.threads or 1,
+                tick=tick,
+            )
+
+        with stages.stage("tuning", training.trials * len(self.loaded)) as tick, _workers() as pool:
+            return dict(zip(self.loaded, pool.map(one, self.loaded), strict=True))
+
+    def windows(self, tuned: Mapping[str, Tuned], fold: ForwardFold) -> Windows:
+        """Return what trees and buy-till-you-die say of a fold's test cutoff, not having seen its outcomes."""
+        train, test = self._at(fold.train), self._at([fold.test])
+        buying = self._buying(test.features)
+        fitted = self._fit_all({name: found.hasty() for name, found in tuned.items()}, train)
+        return {name: self._window(name, trees, buying, test) for name, trees in fitted.items()}
+
+    def judge(self, tuned: Mapping[str, Tuned], fold: ForwardFold, earlier: Sequence[Windows]) -> Judged:
         """Predict the newest closed window from what had closed before it."""
-        train, test = self.frame.at(fold.train), self.frame.at([fold.test])
-        fitted = {name: self.fit(name, tuned, train) for name in self.loaded}
-        newest_closed = self.frame.at([fold.train[-1]])
-        calibrated = {
-            name: levelled(model, newest_closed.features, newest_closed.targets[self._target(name)])
-            for name, model in fitted.items()
+        train, test = self._at(fold.train), self._at([fold.test])
+        buying = self._buying(test.features)
+        blends: dict[str, Blend] = {}
+        alone: dict[str, LinkModel] = {}
+        for name, trees in self._fit_all(tuned, train).items():
+            weights = self._weights(name, earlier)
+            blends[name] = self._blend(name, trees, buying, weights, (fold.train[-1], fold.test))
+            before = self._at([fold.train[-1]])
+            own = level(trees.on_link(before.features), self._actual(name, before), trees.link)
+            alone[name] = replace(trees, intercept=own)
+        windows = {name: self._window(name, blend.trees, buying, test) for name, blend in blends.items()}
+        methods = {
+            OURS: _prediction(blends, test.features),
+            TREES_ALONE: _prediction(alone, test.features),
+            **baselines(test.features, self.material.outcome),
         }
-        p_churn = calibrated["churn"].predict(test.features)
-        spend = calibrated["spend"].predict(test.features) if "spend" in calibrated else None
-        ours = Prediction(
-            risk=p_churn,
-            p_churn=p_churn,
-            orders=OrdersModel(calibrated["orders"], calibrated["churn"]).predict(test.features)["orders"].to_numpy(),
-            spend=spend,
-        )
-        rivals = baselines(test.features, self.config.outcome)
-        evaluation = Evaluation(fold.test, test.targets, {OURS: ours, **rivals})
-        dispersion = fit_dispersion(test.targets["spend"].to_numpy(), spend, p_churn) if spend is not None else 1.0
-        return Judged(evaluation, dispersion)
+        evaluation = Evaluation(fold.test, test.targets, methods)
+        ours = methods[OURS]
+        dispersion = 1.0
+        if ours.spend is not None and ours.p_churn is not None:
+            dispersion = fit_dispersion(test.targets["spend"].to_numpy(), ours.spend, ours.p_churn)
+        return Judged(evaluation, windows, dispersion)
 
-    def final(self, tuned: Mapping[str, Tuned], judged: Judged | None) -> dict[str, Model]:
-        """Fit to every cutoff and set the level on the newest one."""
-        newest = self.frame.at([self.frame.cutoffs[-1]])
+    def final(self, assessed: Assessed) -> dict[str, Model]:
+        """Fit to every cutoff, buy-till-you-die to everyone as they are now, and set the level on the newest window."""
+        tuned, windows, judged = assessed.tuned, assessed.windows, assessed.judged
+        now, config = self.material.now, self.material.config
+        end = now.index[0][1]
+        buying = self._buying(now)
         fitted = {}
-        for name in self.loaded:
-            model = self.fit(name, tuned, self.frame)
-            fitted[name] = levelled(model, newest.features, newest.targets[self._target(name)])
+        for name, trees in self._fit_all(tuned, self.material.frame).items():
+            blend = self._blend(
+                name, trees, buying, self._weights(name, windows), (self.material.frame.cutoffs[-1], end)
+            )
+            fitted[name] = replace(blend, horizon_days=config.outcome.horizon_days)
         churn, spend = fitted["churn"], fitted.get("spend")
-        kind, cost = self.config.outcome.kind, self.config.value.cost
+        kind, cost = config.outcome.kind, config.value.cost
         dispersion = judged.dispersion if judged else 1.0
-        low, high = np.quantile(churn.predict(newest.features), [1 / 3, 2 / 3])
+        low, high = np.quantile(churn.predict(now), [1 / 3, 2 / 3])
         models: dict[str, Model] = {
             "churn": ChurnModel(churn, bands=(float(low), float(high))),
             "orders": OrdersModel(fitted["orders"], churn),
@@ -161,12 +212,66 @@ class _Learner:
         models["value"] = ValueModel(
             churn=churn,
             spend=spend,
-            buying=BuyTillYouDie.fit(newest.features, kind, read_value_definition(self.config)[0].fading),
-            terms=terms_of(self.config),
+            buying=BuyTillYouDie.fit(now, kind, read_value_definition(config)[0].fading),
+            terms=terms_of(config),
             dispersion=dispersion,
-            cost_an_order=mean_cost_an_order(newest.features, kind, cost),
+            cost_an_order=mean_cost_an_order(now, kind, cost),
         )
         return models
+
+    def _blend(
+        self,
+        name: str,
+        trees: LinkModel,
+        buying: BuyTillYouDie,
+        weights: tuple[float, float],
+        dates: tuple[pd.Timestamp, pd.Timestamp],
+    ) -> Blend:
+        """Blend at the level of the first date's closed window, moved as the season moved to the second."""
+        before, now = dates
+        rows = self._at([before])
+        days = self.material.learnt_days
+        draft = Blend(
+            trees=trees,
+            buying=self._buying(rows.features),
+            foretells=name,  # type: ignore[arg-type]
+            learnt_days=days,
+            horizon_days=days,
+            trees_weight=weights[0],
+            buying_weight=weights[1],
+            level=0.0,
+            reference=reference_of(summary(rows.features, buying.kind)),
+        )
+        closed = level(draft.on_link(rows.features), self._actual(name, rows), trees.link)
+        season = self.material.seasons.shift(draft.foretells, now, before)
+        return replace(draft, buying=buying, level=closed + season)
+
+    def _window(self, name: str, trees: LinkModel, buying: BuyTillYouDie, test: TrainingFrame) -> Window:
+        rfm = summary(test.features, buying.kind)
+        said = buying.on_link(rfm, name, self.material.learnt_days)  # type: ignore[arg-type]
+        return Window(trees.on_link(test.features), said, self._actual(name, test))
+
+    def _weights(self, name: str, windows: Sequence[Windows]) -> tuple[float, float]:
+        return stack([window[name] for window in windows], "logit" if name == "churn" else "log")
+
+    def _fit_all(self, tuned: Mapping[str, Tuned], rows: TrainingFrame) -> dict[str, LinkModel]:
+        """Fit every model to ``rows``, side by side."""
+        with _workers() as pool:
+            return dict(zip(self.loaded, pool.map(lambda name: self._fit(name, tuned, rows), self.loaded), strict=True))
+
+    def _fit(self, name: str, tuned: Mapping[str, Tuned], rows: TrainingFrame) -> LinkModel:
+        chosen = tuned[name]
+        frame, target = rows.features[self._columns(name)], rows.targets[self._target(name)]
+        return fit_trees(self.loaded[name].definition, chosen.parameters, chosen.rounds, frame, target)
+
+    def _buying(self, frame: pd.DataFrame) -> BuyTillYouDie:
+        return BuyTillYouDie.fit(frame, self.material.config.outcome.kind)
+
+    def _at(self, cutoffs: Sequence[pd.Timestamp]) -> TrainingFrame:
+        return self.material.frame.at(cutoffs)
+
+    def _actual(self, name: str, rows: TrainingFrame) -> np.ndarray:
+        return rows.targets[self._target(name)].to_numpy(dtype=np.float64)
 
     def _columns(self, name: str) -> list[str]:
         return [feature.name for feature in self.loaded[name].features]
@@ -175,39 +280,13 @@ class _Learner:
         return self.loaded[name].definition.target
 
 
-def _tuning_folds(
-    frame: TrainingFrame, folds: list[ForwardFold], verdict: ForwardFold | None, config: Config
-) -> list[tuple[TrainingFrame, TrainingFrame]]:
-    """Return pairs to tune on whose outcomes had all closed before the verdict's cutoff.
-
-    Where history is too short for that, customers are split instead of time, at the cutoffs that the verdict learns from.
-    """
-    horizon = pd.Timedelta(days=config.outcome.horizon_days)
-    past = [f for f in folds if verdict is None or f.test + horizon <= verdict.test][-_TUNING_FOLDS:]
-    if past:
-        pairs = [(frame.at(fold.train), frame.at([fold.test])) for fold in past]
-    else:
-        rows = frame.at(verdict.train) if verdict else frame
-        bucket = _buckets(rows.features.index.get_level_values("customer_id"))
-        test = bucket % _TEST_SHARE == 0
-        pairs = [(_rows(rows, ~test), _rows(rows, test))]
-    return [(_sample(train), _sample(test)) for train, test in pairs]
+def _workers() -> ThreadPoolExecutor:
+    """One worker a core: LightGBM leaves Python alone while it works, and one thread each suits it best on small data."""
+    return ThreadPoolExecutor(cpu_count() or 1)
 
 
-def _sample(frame: TrainingFrame) -> TrainingFrame:
-    """Return at most ``_TUNING_ROWS`` rows, of customers chosen by the hash of their id: the order of rows plays no part."""
-    if len(frame.features) <= _TUNING_ROWS:
-        return frame
-    bucket = _buckets(frame.features.index.get_level_values("customer_id"))
-    return _rows(frame, bucket < 2**32 * (_TUNING_ROWS / len(frame.features)))
-
-
-def _rows(frame: TrainingFrame, chosen: np.ndarray) -> TrainingFrame:
-    return TrainingFrame(frame.features[chosen], frame.targets[chosen])
-
-
-def _buckets(ids: pd.Index) -> np.ndarray:
-    """Return a number from 0 to 2^32 for each customer id, the same in every run."""
-    codes, unique = pd.factorize(ids)
-    hashed = [int.from_bytes(blake2b(str(u).encode(), digest_size=4).digest(), "big") for u in unique]
-    return np.array(hashed, dtype=np.int64)[codes]
+def _prediction(models: Mapping[str, Blend] | Mapping[str, LinkModel], frame: pd.DataFrame) -> Prediction:
+    p_churn = models["churn"].predict(frame)
+    orders = np.maximum(models["orders"].predict(frame), 1.0 - p_churn)
+    spend = models["spend"].predict(frame) if "spend" in models else None
+    return Prediction(risk=p_churn, p_churn=p_churn, orders=orders, spend=spend)

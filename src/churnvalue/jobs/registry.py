@@ -6,7 +6,7 @@ from churnvalue.config import Config
 from churnvalue.jobs.champions import open_registry
 
 
-def models(config: Config) -> pd.DataFrame:
+def list_models(config: Config) -> pd.DataFrame:
     """Return every version of every model: name, version, aliases, grade, gate, as_of, created; newest first by name."""
     tracker = open_registry(config)
     rows = [

@@ -16,7 +16,7 @@ from churnvalue.storage import read_json, read_manifest, read_parquet, staged
 REPORT, TRAINING = "report.html", "train.json"
 
 
-def report(config: Config, scores: Path, plan: Path | None = None, out: Path | None = None) -> Path:
+def write_report(config: Config, scores: Path, plan: Path | None = None, out: Path | None = None) -> Path:
     """Write report.html and return where it lies: in ``out``, or beside the scores.
 
     Raises:
@@ -44,7 +44,7 @@ def report(config: Config, scores: Path, plan: Path | None = None, out: Path | N
     return folder / REPORT
 
 
-def explain(customer: str, scores: Path) -> str:
+def explain_customer(customer: str, scores: Path) -> str:
     """Return what the scores say of one customer, in sentences.
 
     Raises:

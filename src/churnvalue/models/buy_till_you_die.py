@@ -4,7 +4,7 @@ Times are days. Several orders on one day are one purchase of the model; what th
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ from churnvalue.models.gamma_gamma import GammaGamma
 from churnvalue.models.pareto_nbd import ParetoNBD
 
 Floats = npt.NDArray[np.float64]
+Foretold = Literal["churn", "orders", "spend"]
+_SURE = 1e-9
 _ROLES = {
     "frequency": "repeat_days",
     "recency": "days_first_to_last",
@@ -35,8 +37,9 @@ def summary(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
     """Return frequency, recency, age (days) and mean repeat amount from a feature frame, in its order of rows."""
     rfm = pd.DataFrame({role: frame[f"{use}_{kind}"].to_numpy() for role, use in _ROLES.items()})
     # Purchases are counted by the day, so time is too; two orders on one day are one, however many hours lie between them.
+    # Who has never bought has neither: a history of no length.
     recency, age = np.floor(rfm["recency"]), np.floor(rfm["age"])
-    return rfm.assign(recency=recency.where(rfm["frequency"] > 0, 0.0), age=age)
+    return rfm.assign(recency=recency.where(rfm["frequency"] > 0, 0.0), age=age.fillna(0.0))
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,21 @@ class BuyTillYouDie:
         rfm = summary(frame, self.kind)
         expected = np.asarray(self.purchases.expected_purchases(rfm, days), dtype=np.float64)
         return expected * np.asarray(self.amounts.expected_amount(rfm), dtype=np.float64)
+
+    def feature(self, role: str) -> str:
+        """Return the name of the feature that plays a role: frequency, recency, age or amount."""
+        return f"{_ROLES[role]}_{self.kind}"
+
+    def on_link(self, rfm: pd.DataFrame, foretold: Foretold, days: float) -> Floats:
+        """Return the prediction for histories on the link scale: logit of no purchase, log of orders or of spend."""
+        if foretold == "churn":
+            silent = np.clip(np.asarray(self.purchases.p_no_purchase(rfm, days), dtype=np.float64), _SURE, 1 - _SURE)
+            return np.log(silent) - np.log1p(-silent)
+        orders = np.asarray(self.purchases.expected_purchases(rfm, days), dtype=np.float64)
+        factor: Floats | float = self.orders_a_day
+        if foretold == "spend":
+            factor = np.asarray(self.amounts.expected_amount(rfm), dtype=np.float64) if self.amounts else 1.0
+        return np.log(np.maximum(orders * factor, _SURE))
 
     def parameters(self) -> dict[str, Any]:
         """Return everything learnt, as JSON can hold it."""

@@ -1,39 +1,33 @@
-"""Calibration on the newest closed window: the level on the link, at which predictions add up to what happened.
+"""Calibration of the level: the shift on the link at which predictions add up to what happened on the newest closed window.
 
-A shift on the link leaves contributions of features additive. The slope stays 1: learnt on models of fewer cutoffs, as it
-would have to be, it made later windows worse on both logs that were tried.
+A shift on the link leaves contributions of features additive. How far predictions spread is the business of ``stacking``.
 """
-
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from scipy.optimize import brentq
 from scipy.special import expit
 
-from churnvalue.models.link_model import LinkModel
+from churnvalue.models.link_model import BOUND, Link
 
 Floats = npt.NDArray[np.float64]
 _FARTHEST = 10.0  # on the link; no log needs more
 
 
-def levelled(model: LinkModel, frame: pd.DataFrame, target: pd.Series) -> LinkModel:
-    """Return the model with the level at which its mean over ``frame`` is the mean of ``target``.
+def level(on_link: Floats, actual: Floats, link: Link) -> float:
+    """Return the shift that makes the mean prediction the mean of ``actual``; in [-10, 10].
 
-    Unchanged where no level can do that: nobody or everybody has the outcome.
+    0 where no shift can do that: nobody or everybody has the outcome.
     """
-    on_link, mean = replace(model, intercept=0.0).on_link(frame), float(target.mean())
-    if mean <= 0 or (model.link == "logit" and mean >= 1):
-        return model
+    mean = float(np.mean(actual)) if len(actual) else 0.0
+    if mean <= 0 or (link == "logit" and mean >= 1):
+        return 0.0
 
-    def excess(level: float) -> float:
-        return float(_inverse(model, level + on_link).mean()) - mean
+    def excess(shift: float) -> float:
+        moved = shift + on_link
+        foretold = expit(moved) if link == "logit" else np.exp(np.clip(moved, -BOUND, BOUND))
+        return float(np.mean(foretold)) - mean
 
     if excess(-_FARTHEST) > 0 or excess(_FARTHEST) < 0:
-        return model
-    return replace(model, intercept=float(brentq(excess, -_FARTHEST, _FARTHEST, xtol=1e-12)))
-
-
-def _inverse(model: LinkModel, on_link: Floats) -> Floats:
-    return expit(on_link) if model.link == "logit" else np.exp(np.clip(on_link, -30, 30))
+        return 0.0
+    return float(brentq(excess, -_FARTHEST, _FARTHEST, xtol=1e-12))

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from churnvalue.features import Feature, expand
+from churnvalue.models.blend import Blend
 from churnvalue.models.buy_till_you_die import BuyTillYouDie
-from churnvalue.models.link_model import LinkModel
 from churnvalue.models.outcome_models import hurdle_quantile
 
 Floats = npt.NDArray[np.float64]
@@ -54,8 +54,8 @@ class ValueModel:
     ``cost_an_order`` is the base's mean cost of serving an order. Without amounts ``spend`` is None and value is NaN.
     """
 
-    churn: LinkModel
-    spend: LinkModel | None
+    churn: Blend
+    spend: Blend | None
     buying: BuyTillYouDie
     terms: Terms
     dispersion: float
@@ -88,9 +88,14 @@ class ValueModel:
 
     def _p_silent(self, frame: pd.DataFrame, p_churn: Floats, days: float) -> Floats:
         """P(no purchase in ``days``): Pareto/NBD's curve, its hazard scaled so that it passes through ``p_churn``."""
-        at_horizon = np.log(np.clip(self.buying.p_no_purchase(frame, self.terms.horizon_days), _SURE, 1 - _SURE))
-        at_days = np.log(np.clip(self.buying.p_no_purchase(frame, days), _SURE, 1.0))
-        return np.exp(at_days / at_horizon * np.log(np.clip(p_churn, _SURE, 1 - _SURE)))
+        horizon = self.terms.horizon_days
+        share = self._hazard(frame, days) / self._hazard(frame, horizon)
+        return np.asarray(np.exp(share * np.log(np.clip(p_churn, _SURE, 1 - _SURE))))
+
+    def _hazard(self, frame: pd.DataFrame, days: float) -> Floats:
+        """Cumulative hazard of buying; for those who seem dead a trace that grows with time, so that it can be scaled."""
+        silent = np.clip(self.buying.p_no_purchase(frame, days), _SURE, 1.0)
+        return np.maximum(-np.log(silent), _SURE * days)
 
     def _gross_and_cost(self, frame: pd.DataFrame) -> tuple[Floats, Floats]:
         """Present value of margin, and of cost to serve, to the value horizon."""

@@ -17,6 +17,7 @@ S = TypeVar("S", bound="Section")
 OUTCOME_KIND = "@outcome"  # in a definition: the kind that the configuration foretells
 LEARNT = ("churn", "orders", "spend")
 NAMES = (*LEARNT, "value")
+_ROLES = {"churn": ("churned", "binary"), "orders": ("orders", "poisson"), "spend": ("spend", "tweedie")}
 
 
 class Section(BaseModel):
@@ -43,9 +44,9 @@ class Search(Section):
 class Gate(Section):
     """What a candidate must beat to be promoted: the ``baselines``, by ``metric``; more of it is better if ``higher``."""
 
-    metric: str
+    metric: Literal["auc", "spearman", "normalised_gini"]
     higher: bool
-    baselines: tuple[str, ...]
+    baselines: tuple[Literal["zero", "last_window", "recency", "bg_nbd", "pareto_nbd"], ...]
 
 
 class Definition(Section):
@@ -94,6 +95,12 @@ def read_definition(name: str, config: Config, kinds: set[str]) -> Loaded:
         raise DefinitionError(f"Unknown model '{unknown[0]}' in [models].{near_match(unknown[0], NAMES)}")
     text = _text(name, config)
     definition = _parse(Definition, name, text)
+    asked, given = (name, *_ROLES[name]), (definition.name, definition.target, definition.objective)
+    if asked != given:
+        raise DefinitionError(
+            f"The definition of model '{name}' must have name, target and objective {', '.join(asked)}, but has"
+            f" {', '.join(given)}. Correct the file, or [models]."
+        )
     source = definition.same_features_as
     entries = _parse(Definition, source, _text(source, config)).features if source else definition.features
     outcome = {OUTCOME_KIND: config.outcome.kind}
@@ -139,12 +146,19 @@ def _parse(section: type[S], name: str, text: str) -> S:
     except tomllib.TOMLDecodeError as error:
         raise DefinitionError(f"The definition of model '{name}' must be TOML, but: {error}") from None
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        details = error.errors(include_url=False)
+        first = next((d for d in details if d["type"] == "extra_forbidden"), details[0])
         key = ".".join(str(part) for part in first["loc"])
-        known = near_match(key.rsplit(".", 1)[-1], section.model_fields) if first["type"] == "extra_forbidden" else ""
+        known = near_match(key.rsplit(".", 1)[-1], _keys(section)) if first["type"] == "extra_forbidden" else ""
+        came = "" if first["type"] in ("extra_forbidden", "missing") else f"; {first['input']!r} came"
         raise DefinitionError(
-            f"'{key}' in the definition of model '{name}' does not fit: {first['msg']}.{known}"
+            f"'{key}' in the definition of model '{name}' does not fit: {first['msg']}{came}.{known}"
         ) from None
+
+
+def _keys(section: type[Section]) -> set[str]:
+    """Return every key that a definition may hold, at any depth."""
+    return {*section.model_fields, *Gate.model_fields, *Search.model_fields}
 
 
 def definitions_folder() -> Path:

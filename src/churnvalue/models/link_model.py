@@ -17,7 +17,7 @@ from churnvalue.errors import RegistryError, near_match
 
 Floats = npt.NDArray[np.float64]
 Link = Literal["logit", "log"]
-_BOUND = 30.0  # |link|: beyond it a probability or an amount could become exactly 0 or infinite
+BOUND = 30.0  # |link|: beyond it a probability or an amount could become exactly 0 or infinite
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class LinkModel:
     def on_link(self, frame: pd.DataFrame) -> Floats:
         """Return the prediction on the link scale. Shape (rows,)."""
         trees = self._booster.predict(self._matrix(frame), raw_score=True)
-        return np.clip(self.intercept + np.asarray(trees, dtype=np.float64), -_BOUND, _BOUND)
+        return np.clip(self.intercept + np.asarray(trees, dtype=np.float64), -BOUND, BOUND)
 
     def predict(self, frame: pd.DataFrame) -> Floats:
         """Return probabilities (logit) or amounts (log). Shape (rows,)."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import ndtri
 
-from churnvalue.models.link_model import LinkModel
+from churnvalue.models.blend import Blend
 
 Floats = npt.NDArray[np.float64]
 _CERTAIN = 1e-6
@@ -21,7 +21,7 @@ _CERTAIN = 1e-6
 class ChurnModel:
     """Probability of no event of the outcome's kind within the horizon; ``bands`` part low, medium and high risk."""
 
-    churn: LinkModel
+    churn: Blend
     bands: tuple[float, float]
 
     @property
@@ -42,13 +42,13 @@ class ChurnModel:
 class OrdersModel:
     """Expected events of the outcome's kind within the horizon."""
 
-    orders: LinkModel
-    churn: LinkModel
+    orders: Blend
+    churn: Blend
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the features read."""
-        return self.orders.features
+        return tuple(dict.fromkeys([*self.orders.features, *self.churn.features]))
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return ``orders``: at least P(one or more), since a mean of counts cannot be less."""
@@ -63,14 +63,14 @@ class SpendModel:
     ``dispersion`` is the standard deviation of log spend given that there is any.
     """
 
-    spend: LinkModel
-    churn: LinkModel
+    spend: Blend
+    churn: Blend
     dispersion: float
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the features read."""
-        return self.spend.features
+        return tuple(dict.fromkeys([*self.spend.features, *self.churn.features]))
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return ``spend, spend_p10, spend_p50, spend_p90``; the quantiles never decrease."""

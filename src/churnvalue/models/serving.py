@@ -5,7 +5,6 @@ MLflow loads such a folder through ``_load_pyfunc``; ``score`` goes the same way
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,10 @@ import pandas as pd
 from churnvalue.errors import RegistryError
 from churnvalue.features import Feature, expand
 from churnvalue.features.registry import ALL
+from churnvalue.models.blend import Blend
 from churnvalue.models.buy_till_you_die import BuyTillYouDie
 from churnvalue.models.customer_value import Terms, ValueModel
 from churnvalue.models.digests import verify_digests
-from churnvalue.models.link_model import LinkModel
 from churnvalue.models.outcome_models import ChurnModel, OrdersModel, SpendModel
 
 Model = ChurnModel | OrdersModel | SpendModel | ValueModel
@@ -49,11 +48,11 @@ def model_files(model: Model, features: Sequence[Feature]) -> dict[str, str]:
         "inputs": list(model.inputs),
         "features": [{"use": known[n].use, **dict(known[n].parameters)} for n in model.inputs],
         "outputs": list(OUTPUTS[name]),
-        "parts": {key: {k: v for k, v in asdict(part).items() if k != "trees"} for key, part in parts.items()},
+        "parts": {key: part.parameters() for key, part in parts.items()},
         "numbers": numbers,
     }
     text = json.dumps(described, indent=1, sort_keys=True, allow_nan=False) + "\n"
-    return {"model.json": text, **{f"{key}.txt": part.trees for key, part in parts.items()}}
+    return {"model.json": text, **{f"{key}.txt": part.trees.trees for key, part in parts.items()}}
 
 
 def read_features(folder: Path) -> tuple[Feature, ...]:
@@ -78,10 +77,7 @@ def load_model(folder: Path) -> Model:
             " Use the version of churnvalue that trained it, or train again."
         )
     parts = {
-        key: LinkModel(
-            trees=(folder / f"{key}.txt").read_text(encoding="utf-8"),
-            **{**part, "features": tuple(part["features"])},
-        )
+        key: Blend.from_parameters(part, (folder / f"{key}.txt").read_text(encoding="utf-8"))
         for key, part in described["parts"].items()
     }
     numbers = described["numbers"]

@@ -37,9 +37,6 @@ def shap_picture(contributions: npt.NDArray[np.float64], frame: pd.DataFrame, se
 
     ``contributions`` has a column for each column of ``frame`` and the base last; Lundberg et al. (2020).
     """
-    import matplotlib as mpl
-
-    mpl.use("Agg")
     import shap  # takes seconds to import, and only this picture needs it
 
     explanation = shap.Explanation(

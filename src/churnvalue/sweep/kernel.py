@@ -1,100 +1,23 @@
-"""The compiled kernel: every measure of every customer, at one cutoff, in one pass over the sorted events.
+"""The compiled kernel: each customer's visible events are walked once, from the newest back.
 
-Each customer's visible events are walked from the newest back. Windows all end at the cutoff, so when the walk leaves a
-window its measures are simply the running values: no buckets, no second pass.
+Windows all end at the cutoff, so when the walk leaves a window its measures are simply the running values: no buckets, no
+second pass. Times are microseconds, tables of numbers come from ``Program``.
 """
-
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from os import cpu_count
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
-from churnvalue.clock import DAY, END, Span, hour_of_week
-from churnvalue.events.log import EventLog
-from churnvalue.views import VALUE_COLUMNS, Measure, Statistic, Stream
+from churnvalue.clock import DAY, END
+from churnvalue.views import VALUE_COLUMNS
 
-Floats = npt.NDArray[np.float64]
 _VALUES = len(VALUE_COLUMNS)
-_ROWS_A_THREAD = 50_000
 
-# Positions of the running values of one stream; the last two blocks hold one place for each value column.
-_COUNT, _NEWEST_TIME, _OLDEST_TIME, _DAYS, _DAY, _GAPS, _GAP_SUM, _GAP_SQUARES, _GAP_MIN, _GAP_NEWEST = range(10)
-_MENTIONS, _DISTINCT, _TOP = 10, 11, 12
-_KNOWN = 13
-_TOTAL, _LARGEST, _SMALLEST, _NEWEST, _OLDEST = (_KNOWN + _VALUES * i for i in range(1, 6))
+# Positions of the running values of one stream; from _KNOWN on they hold one place for each value column.
+_COUNT, _NEWEST_TIME, _OLDEST_TIME, _DAYS, _DAY, _BLOCKS, _BLOCK = range(7)
+_GAPS, _GAP_SUM, _GAP_SQUARES, _GAP_MIN, _GAP_NEWEST, _GAP_WEIGHTED, _NEXT_WEIGHT = range(7, 14)
+_MENTIONS, _DISTINCT, _TOP, _KNOWN = range(14, 18)
+_TOTAL, _REPEAT_TOTAL, _LARGEST, _SMALLEST, _NEWEST, _OLDEST = (_KNOWN + _VALUES * i for i in range(1, 7))
 _WIDTH = _OLDEST + _VALUES
-
-
-@dataclass(frozen=True)
-class Program:
-    """Measures, compiled to tables of numbers that the kernel walks."""
-
-    measures: tuple[Measure, ...]
-    windows: npt.NDArray[np.int64]  # reach in microseconds, rising
-    first: npt.NDArray[np.int64]  # measures of window w: first[w]:first[w + 1] of `order`
-    order: npt.NDArray[np.int64]
-    statistic: npt.NDArray[np.int64]
-    stream: npt.NDArray[np.int64]
-    column: npt.NDArray[np.int64]
-    streams: npt.NDArray[np.int64]  # (streams, 8): kind, channel, hours, weekdays, needs values, needs categories
-
-
-def compile_measures(measures: list[Measure], log: EventLog) -> Program:
-    """Return the program that computes ``measures`` on ``log``; kinds that the log lacks match no event."""
-    reach = [END if m.days is None else m.days * DAY for m in measures]
-    windows = np.unique(np.array(reach, dtype=np.int64))
-    window = np.searchsorted(windows, reach)
-    order = np.argsort(window, kind="stable")
-    streams = list(dict.fromkeys(m.stream for m in measures))
-    categorical = {m.stream for m in measures if m.statistic in (Statistic.DISTINCT, Statistic.TOP_SHARE)}
-    valued = {m.stream for m in measures if Statistic.KNOWN <= m.statistic <= Statistic.OLDEST}
-
-    def row(stream: Stream) -> tuple[int, ...]:
-        kind = -1 if stream.kind is None else log.kind.code(stream.kind)
-        channel = -1 if stream.channel is None else log.channel.code(stream.channel)
-        return (kind, channel, *stream.hours, *stream.weekdays, stream in valued, stream in categorical)
-
-    return Program(
-        measures=tuple(measures),
-        windows=windows,
-        first=np.searchsorted(window[order], np.arange(len(windows) + 1)).astype(np.int64),
-        order=order.astype(np.int64),
-        statistic=np.array([m.statistic for m in measures], dtype=np.int64),
-        stream=np.array([streams.index(m.stream) for m in measures], dtype=np.int64),
-        column=np.array([VALUE_COLUMNS.index(m.column) for m in measures], dtype=np.int64),
-        streams=np.array([row(stream) for stream in streams], dtype=np.int64).reshape(len(streams), 8),
-    )
-
-
-def sweep(log: EventLog, program: Program, span: Span, known_before: int) -> dict[Measure, Floats]:
-    """Return each measure over the events of ``span`` that were known before ``known_before``.
-
-    Windows reach back from the end of the span. Values of shape (customers,), in the order of ``log.customers``.
-    """
-    customers = len(log.customers)
-    out = np.empty((len(program.measures), customers))
-    slot = hour_of_week(log.wall_clock).astype(np.int64)
-    day = log.wall_clock // DAY
-    values = np.vstack([log.amount, log.quantity, log.lines])
-    arguments = (
-        log.start, log.event_time, log.known_at, log.kind.codes, log.channel.codes, slot, day, values,
-        log.category_start, log.categories.codes, len(log.categories.names),
-        span.start, span.end, known_before,
-        program.windows, program.first, program.order, program.statistic, program.stream, program.column, program.streams,
-    )  # fmt: skip
-    # Customers are independent, so threads split them and the result cannot depend on how many there are.
-    threads = max(1, min(cpu_count() or 1, len(log) // _ROWS_A_THREAD))
-    edges = np.searchsorted(log.start, np.linspace(0, len(log), threads + 1)).astype(np.int64)
-    edges[-1] = customers
-    if threads == 1:
-        _walk(0, customers, *arguments, out)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(lambda i: _walk(edges[i], edges[i + 1], *arguments, out), range(threads)))
-    return {measure: out[i] for i, measure in enumerate(program.measures)}
 
 
 @numba.njit(cache=True, inline="always")
@@ -104,11 +27,12 @@ def _visible(event_time, known_at, start, end, known_before):  # type: ignore[no
 
 
 @numba.njit(cache=True, nogil=True)
-def _walk(  # type: ignore[no-untyped-def]  # noqa: PLR0913
+def walk(  # type: ignore[no-untyped-def]  # noqa: PLR0913
     from_customer, to_customer, starts, event_time, known_at, kind, channel, slot, day, values,
     category_start, categories, n_categories, start, end, known_before,
     windows, first, order, statistic, stream, column, streams, out,
 ):  # fmt: skip
+    """Fill ``out[measure, customer]`` for customers ``from_customer`` to ``to_customer``."""
     n_streams = streams.shape[0]
     state = np.empty((n_streams, _WIDTH))
     any_categories = False
@@ -125,6 +49,8 @@ def _walk(  # type: ignore[no-untyped-def]  # noqa: PLR0913
                     for s in range(n_streams):
                         if _belongs(streams[s], kind[i], channel[i], slot[i]):
                             _update(state[s], streams[s], event_time[i], day[i], values, i)
+                            if streams[s, 8]:
+                                _count_blocks(state[s], (end - event_time[i] - 1) // streams[s, 8])
                             if streams[s, 7]:
                                 _count_categories(
                                     state[s],
@@ -136,7 +62,7 @@ def _walk(  # type: ignore[no-untyped-def]  # noqa: PLR0913
                 i -= 1
             for j in range(first[w], first[w + 1]):
                 m = order[j]
-                out[m, c] = _read(state[stream[m]], statistic[m], column[m], end)
+                out[m, c] = _read(state[stream[m]], statistic[m], column[m], end, streams[stream[m], 8])
         if any_categories:
             for k in range(category_start[starts[c]], category_start[starts[c + 1]]):
                 if categories[k] >= 0:
@@ -149,6 +75,8 @@ def _reset(state):  # type: ignore[no-untyped-def]
     state[:, _LARGEST : _OLDEST + _VALUES] = np.nan
     state[:, _GAP_MIN] = np.nan
     state[:, _GAP_NEWEST] = np.nan
+    state[:, _NEXT_WEIGHT] = 1.0
+    state[:, _BLOCK] = -1.0
 
 
 @numba.njit(cache=True, inline="always")
@@ -177,6 +105,10 @@ def _update(state, stream, event_time, day, values, i):  # type: ignore[no-untyp
         state[_GAPS] += 1.0
         state[_GAP_SUM] += gap
         state[_GAP_SQUARES] += gap * gap
+        state[_GAP_WEIGHTED] += gap * state[_NEXT_WEIGHT]
+        state[_NEXT_WEIGHT] /= 2.0
+        for v in range(_VALUES):
+            state[_REPEAT_TOTAL + v] = state[_TOTAL + v]
         state[_DAYS] += 1.0
         state[_DAY] = day
     state[_COUNT] += 1.0
@@ -197,6 +129,13 @@ def _update(state, stream, event_time, day, values, i):  # type: ignore[no-untyp
 
 
 @numba.njit(cache=True)
+def _count_blocks(state, block):  # type: ignore[no-untyped-def]
+    if block != state[_BLOCK]:
+        state[_BLOCK] = block
+        state[_BLOCKS] += 1.0
+
+
+@numba.njit(cache=True)
 def _count_categories(state, mentions, categories, begin, stop):  # type: ignore[no-untyped-def]
     for k in range(begin, stop):
         category = categories[k]
@@ -209,7 +148,7 @@ def _count_categories(state, mentions, categories, begin, stop):  # type: ignore
 
 
 @numba.njit(cache=True)
-def _read(state, statistic, v, end):  # type: ignore[no-untyped-def]
+def _read(state, statistic, v, end, block):  # type: ignore[no-untyped-def]
     n = state[_COUNT]
     gaps = state[_GAPS]
     if statistic == 0:
@@ -244,21 +183,21 @@ def _read(state, statistic, v, end):  # type: ignore[no-untyped-def]
         return state[_GAP_NEWEST]
     if statistic == 14:
         return state[_DISTINCT]
-    return state[_TOP] / state[_MENTIONS] if state[_MENTIONS] > 0 else np.nan
-
-
-def slot_counts(log: EventLog, kind: str, span: Span, known_before: int) -> Floats:
-    """Return how often each customer had an event of ``kind`` in each hour of the local week. Shape (customers, 168)."""
-    counts = np.zeros((len(log.customers), 168))
-    _count_slots(
-        log.start, log.event_time, log.known_at, log.kind.codes, log.kind.code(kind),
-        hour_of_week(log.wall_clock), span.start, span.end, known_before, counts,
-    )  # fmt: skip
-    return counts
+    if statistic == 15:
+        return state[_TOP] / state[_MENTIONS] if state[_MENTIONS] > 0 else np.nan
+    if statistic == 16:
+        return state[_REPEAT_TOTAL + v]
+    if statistic == 17:
+        # The weights 1, 1/2, 1/4 … of the gaps so far add up to 2 less twice the weight of the next.
+        return state[_GAP_WEIGHTED] / (2.0 - 2.0 * state[_NEXT_WEIGHT]) if gaps > 0 else np.nan
+    whole = (end - np.int64(state[_OLDEST_TIME])) // block if n > 0 else 0
+    # The block of the oldest event began before it, unless the event stands on its very start.
+    return (state[_BLOCKS] - (1.0 if state[_BLOCK] == whole else 0.0)) / whole if whole > 0 else np.nan
 
 
 @numba.njit(cache=True, nogil=True)
-def _count_slots(starts, event_time, known_at, kinds, kind, slot, start, end, known_before, counts):  # type: ignore[no-untyped-def]  # noqa: PLR0913
+def count_slots(starts, event_time, known_at, kinds, kind, slot, start, end, known_before, counts):  # type: ignore[no-untyped-def]  # noqa: PLR0913
+    """Add to ``counts[customer, slot]`` every event of ``kind``."""
     for c in range(counts.shape[0]):
         for i in range(starts[c], starts[c + 1]):
             if kinds[i] == kind and _visible(event_time[i], known_at[i], start, end, known_before):

@@ -1,21 +1,21 @@
-"""The configuration file: TOML transcribed into frozen definitions, checked once at the door.
+"""The sections of the configuration as frozen definitions.
 
 Every section but ``[[events]]`` has defaults, which stand here and nowhere else. This module knows nothing of the data.
 """
 
-import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from churnvalue.clock import micros, zone
-from churnvalue.errors import ConfigError, near_match
 
+Text = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Money = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 ClockTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
 
@@ -24,25 +24,33 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth(cls, value: Any) -> Any:
+        # Nothing here is a yes or no, and Python would take true for the number 1.
+        if isinstance(value, bool):
+            raise ValueError("must not be true or false")
+        return value
+
 
 class FromColumn(Section):
     """The value stands in a column of the source."""
 
-    column: str
+    column: Text
 
 
 class EventColumns(Section):
     """Which column of the source plays which part; ``amount`` and ``quantity`` may be arithmetic over columns."""
 
-    customer_id: str = "customer_id"
-    event_time: str = "event_time"
-    known_at: str | None = None
-    order_id: str | None = None
-    amount: str | None = None
-    quantity: str | None = None
-    category: str | None = None
-    channel: str | None = None
-    campaign: str | None = None
+    customer_id: Text = "customer_id"
+    event_time: Text = "event_time"
+    known_at: Text | None = None
+    order_id: Text | None = None
+    amount: Text | None = None
+    quantity: Text | None = None
+    category: Text | None = None
+    channel: Text | None = None
+    campaign: Text | None = None
 
 
 class EventSource(Section):
@@ -51,14 +59,14 @@ class EventSource(Section):
     ``negative_kind`` names the kind of purchases whose amount, once folded into orders, is below zero.
     """
 
-    source: str
-    kind: str | FromColumn = "purchase"
+    source: Text
+    kind: Text | FromColumn = "purchase"
     timezone: str | None = None
-    time_format: str | None = None
-    negative_kind: str = "return"
+    time_format: Text | None = None
+    negative_kind: Text = "return"
     columns: EventColumns = EventColumns()
 
-    _zone = field_validator("timezone")(lambda value: value and zone(value).key)
+    _zone = field_validator("timezone")(lambda value: None if value is None else zone(value).key)
 
 
 class Checks(Section):
@@ -70,14 +78,14 @@ class Checks(Section):
 class Population(Section):
     """Who is described: customers with an event of ``kind`` in the ``active_days`` before the cutoff."""
 
-    kind: str = "purchase"
+    kind: Text = "purchase"
     active_days: Days = 365
 
 
 class Outcome(Section):
     """What is foretold: events of ``kind`` in the ``horizon_days`` after the cutoff."""
 
-    kind: str = "purchase"
+    kind: Text = "purchase"
     horizon_days: Days = 90
 
 
@@ -93,10 +101,11 @@ class Training(Section):
     @classmethod
     def _dates(cls, value: Any) -> Any:
         if isinstance(value, list):
-            dates = tuple(str(date) for date in value)
-            for date in dates:
+            if not value:
+                raise ValueError("a list of dates must hold at least one")
+            for date in value:
                 micros(date)
-            return dates
+            return tuple(str(date) for date in value)
         return value
 
 
@@ -118,7 +127,7 @@ class Action(Section):
     redemption: Share = 0.0
     capacity: Annotated[int, Field(ge=0)] | None = None
     channel: Name = "email"
-    save_rate: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (6.0, 14.0)
+    save_rate: tuple[Positive, Positive] = (6.0, 14.0)
 
 
 class Retention(Section):
@@ -146,7 +155,7 @@ class Timing(Section):
     timezone: str | FromColumn = "UTC"
     quiet_hours: tuple[ClockTime, ClockTime] | None = ("21:00", "08:00")
     max_per_week: Annotated[int, Field(ge=0)] = 2
-    min_gap_hours: Annotated[float, Field(ge=0)] = 48
+    min_gap_hours: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 48.0
     capacity_per_hour: Annotated[int, Field(ge=0)] | None = None
     explore: Annotated[float, Field(ge=0.0, le=0.9)] = 0.05
     default_hour: Annotated[int, Field(ge=0, le=23)] = 10
@@ -186,84 +195,3 @@ class Config(Section):
             micros(value)
             return str(value)
         return value
-
-
-def read_config(path: str | Path) -> Config:
-    """Return the configuration in the TOML file at ``path``.
-
-    Raises:
-        ConfigError: If there is no such file, it is not TOML, or a key or value does not fit; names the key.
-    """
-    path = Path(path)
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(
-            f"A configuration is needed at {path}, but there is none. Write one with: churnvalue init SOURCE"
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise ConfigError(f"{path} must be a TOML file, but: {error}") from None
-    return parse_config(raw, folder=path.resolve().parent)
-
-
-def parse_config(raw: dict[str, Any], folder: Path) -> Config:
-    """Return the configuration of a mapping as TOML gives it.
-
-    Raises:
-        ConfigError: If a key or value does not fit; names the key and a near match.
-    """
-    if "folder" in raw:
-        raise ConfigError("Unknown key 'folder' in the configuration. Remove it.")
-    try:
-        return Config.model_validate({**raw, "folder": folder})
-    except ValidationError as error:
-        raise ConfigError(_sentence(error)) from None
-
-
-def _sentence(error: ValidationError) -> str:
-    """Return the first complaint of pydantic as one sentence with the key, what came and a near match."""
-    details = error.errors(include_url=False)
-    first = next((d for d in details if d["type"] == "extra_forbidden"), details[0])
-    place = [str(part) for part in first["loc"] if part not in _UNION_TAGS]
-    key = ".".join(place)
-    if first["type"] == "extra_forbidden":
-        known = _fields_at(Config, [part for part in first["loc"][:-1] if isinstance(part, str)])
-        where = f"in [{'.'.join(place[:-1])}]" if len(place) > 1 else "at the top level"
-        return f"Unknown key '{place[-1]}' {where} of the configuration.{near_match(place[-1], known)}"
-    if first["type"] == "missing":
-        return f"The configuration must have '{key}', but it is missing. Add it."
-    if key == "":
-        return f"The configuration does not fit together: {first['msg']}."
-    message = first["msg"].removeprefix("Value error, ")
-    return f"'{key}' of the configuration does not fit: {message}; {first['input']!r} came."
-
-
-_UNION_TAGS = {
-    "int",
-    "str",
-    "FromColumn",
-    "constrained-int",
-    "tuple[str, ...]",
-    "function-after[_distinct(), Retention]",
-}
-
-
-def _fields_at(section: type[BaseModel], path: list[str]) -> list[str]:
-    """Names of the keys of the section that ``path`` leads to."""
-    for part in path:
-        if part not in section.model_fields:
-            continue
-        nested = [
-            kind
-            for kind in _leaves(section.model_fields[part].annotation)
-            if isinstance(kind, type) and issubclass(kind, BaseModel)
-        ]
-        if nested:
-            section = nested[0]
-    return [name for name in section.model_fields if name != "folder"]
-
-
-def _leaves(annotation: Any) -> list[Any]:
-    """Return the plain types inside a nested annotation."""
-    arguments = get_args(annotation)
-    return [leaf for argument in arguments for leaf in _leaves(argument)] if arguments else [annotation]

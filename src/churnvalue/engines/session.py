@@ -1,0 +1,114 @@
+"""One DuckDB connection: what DuckDB spells in its own way, and the files and tables that it opens."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import duckdb
+import ibis
+import ibis.expr.datatypes as dt
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from churnvalue.engines.files import escaped, file_format, matching
+from churnvalue.errors import SourceError, near_match
+
+_DUCKDB = "duckdb:///"
+
+
+@ibis.udf.scalar.builtin(  # type: ignore[untyped-decorator]
+    name="epoch_us", signature=((dt.timestamp,), dt.int64)
+)
+def _epoch_us(time: Any) -> Any: ...
+
+
+@ibis.udf.scalar.builtin(  # type: ignore[untyped-decorator]
+    name="try_strptime", signature=((dt.string, dt.string), dt.timestamp)
+)
+def _naive_time(text: Any, time_format: Any) -> Any: ...
+
+
+@ibis.udf.scalar.builtin(  # type: ignore[untyped-decorator]
+    name="try_strptime", signature=((dt.string, dt.string), dt.Timestamp("UTC"))
+)
+def _aware_time(text: Any, time_format: Any) -> Any: ...
+
+
+class Session:
+    """A connection that lasts for one ``with``; sources with relative paths start at ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._attached = 0
+
+    def __enter__(self) -> "Session":
+        self._backend = ibis.duckdb.connect()
+        self._backend.raw_sql("SET TimeZone='UTC'")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._backend.disconnect()
+
+    def to_micros(self, time: ir.TimestampValue) -> ir.IntegerValue:
+        """Microseconds since 1970 of a timestamp."""
+        return _epoch_us(time)
+
+    def parse_time(self, text: ir.StringValue, time_format: str) -> ir.TimestampValue:
+        """Timestamp of a text, null where it does not follow the format; with a zone if the format has ``%z``."""
+        return (_aware_time if "%z" in time_format else _naive_time)(text, time_format)
+
+    def scalar(self, value: ir.Value) -> Any:
+        """Compute one value now."""
+        return self._backend.to_pyarrow(value).as_py()
+
+    def arrow(self, table: ir.Table) -> pa.Table:
+        """Compute a table now."""
+        return self._backend.to_pyarrow(table)
+
+    def open(self, source: str) -> ir.Table:
+        """Return a source as a table: Parquet or CSV by file or glob, or ``duckdb:///file#table``.
+
+        Raises:
+            SourceError: If there is no such source or it cannot be read.
+        """
+        try:
+            table = self._table(source) if source.startswith(_DUCKDB) else self._files(source)
+        except (duckdb.Error, pa.ArrowException) as error:
+            raise SourceError(f"{source} must be readable, but: {first_line(error)}") from error
+        # Ibis knows no aware times of nanoseconds; microseconds are enough.
+        finer = {name: "timestamp('UTC')" for name, kind in table.schema().items() if "TIMESTAMPTZ_NS" in str(kind)}
+        return table.cast(finer) if finer else table
+
+    def _files(self, source: str) -> ir.Table:
+        paths = matching(self._folder, source)
+        names = [escaped(path) for path in paths]
+        if file_format(paths, source) == "parquet":
+            return self._backend.read_parquet(names, union_by_name=True)
+        return self._backend.read_csv(names, all_varchar=True, header=True, union_by_name=True)
+
+    def _table(self, source: str) -> ir.Table:
+        file, _, name = source.removeprefix(_DUCKDB).partition("#")
+        if not name:
+            raise SourceError(
+                f"A DuckDB source must name a table as in duckdb:///shop.duckdb#orders, but {source} came."
+            )
+        path = matching(self._folder, file)[0]
+        catalog = f"source_{self._attached}"
+        self._backend.attach(path, name=catalog, read_only=True)
+        self._attached += 1
+        schema, _, table = name.rpartition(".")
+        schema = schema or "main"
+        query = "SELECT table_name FROM information_schema.tables WHERE table_catalog = ? AND table_schema = ?"
+        tables = [row[0] for row in self._backend.con.execute(query, [catalog, schema]).fetchall()]
+        if table not in tables:
+            raise SourceError(
+                f"{path.name} must have the table '{table}', but has no such table.{near_match(table, tables)}"
+            )
+        return self._backend.table(table, database=(catalog, schema))
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message; engines add pages of context to it."""
+    return str(error).strip().split("\n", 1)[0]

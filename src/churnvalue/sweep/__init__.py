@@ -1,0 +1,100 @@
+"""Every measure of every customer, at one cutoff, in one pass of the compiled kernel over the sorted events."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from os import cpu_count
+
+import numpy as np
+import numpy.typing as npt
+
+from churnvalue.clock import DAY, END, Span, hour_of_week
+from churnvalue.events.log import EventLog
+from churnvalue.sweep.kernel import count_slots, walk
+from churnvalue.views import VALUE_COLUMNS, Measure, Statistic, Stream
+
+Floats = npt.NDArray[np.float64]
+_ROWS_A_THREAD = 50_000
+_OF_VALUES = frozenset(range(Statistic.KNOWN, Statistic.OLDEST + 1)) | {Statistic.REPEAT_TOTAL}
+
+
+@dataclass(frozen=True)
+class Program:
+    """Measures, compiled to tables of numbers that the kernel walks."""
+
+    measures: tuple[Measure, ...]
+    windows: npt.NDArray[np.int64]  # reach in microseconds, rising
+    first: npt.NDArray[np.int64]  # measures of window w: first[w]:first[w + 1] of `order`
+    order: npt.NDArray[np.int64]
+    statistic: npt.NDArray[np.int64]
+    stream: npt.NDArray[np.int64]
+    column: npt.NDArray[np.int64]
+    streams: npt.NDArray[
+        np.int64
+    ]  # (streams, 9): kind, channel, hours, weekdays, needs values, needs categories, block
+
+
+def compile_measures(measures: list[Measure], log: EventLog) -> Program:
+    """Return the program that computes ``measures`` on ``log``; kinds that the log lacks match no event."""
+    reach = [END if m.days is None else m.days * DAY for m in measures]
+    windows = np.unique(np.array(reach, dtype=np.int64))
+    window = np.searchsorted(windows, reach)
+    order = np.argsort(window, kind="stable")
+    # Blocks are counted as events come by, so each length of block has running values of its own.
+    streams = list(dict.fromkeys((m.stream, m.block_days) for m in measures))
+    categorical = {m.stream for m in measures if m.statistic in (Statistic.DISTINCT, Statistic.TOP_SHARE)}
+    valued = {m.stream for m in measures if m.statistic in _OF_VALUES}
+
+    def row(stream: Stream, block_days: int) -> tuple[int, ...]:
+        kind = -1 if stream.kind is None else log.kind.code(stream.kind)
+        channel = -1 if stream.channel is None else log.channel.code(stream.channel)
+        needs = (stream in valued, stream in categorical) if not block_days else (False, False)
+        return (kind, channel, *stream.hours, *stream.weekdays, *needs, block_days * DAY)
+
+    return Program(
+        measures=tuple(measures),
+        windows=windows,
+        first=np.searchsorted(window[order], np.arange(len(windows) + 1)).astype(np.int64),
+        order=order.astype(np.int64),
+        statistic=np.array([m.statistic for m in measures], dtype=np.int64),
+        stream=np.array([streams.index((m.stream, m.block_days)) for m in measures], dtype=np.int64),
+        column=np.array([VALUE_COLUMNS.index(m.column) for m in measures], dtype=np.int64),
+        streams=np.array([row(*stream) for stream in streams], dtype=np.int64).reshape(len(streams), 9),
+    )
+
+
+def sweep(log: EventLog, program: Program, span: Span, known_before: int) -> dict[Measure, Floats]:
+    """Return each measure over the events of ``span`` that were known before ``known_before``.
+
+    Windows reach back from the end of the span. Values of shape (customers,), in the order of ``log.customers``.
+    """
+    customers = len(log.customers)
+    out = np.empty((len(program.measures), customers))
+    slot = hour_of_week(log.wall_clock).astype(np.int64)
+    day = log.wall_clock // DAY
+    values = np.vstack([log.amount, log.quantity, log.lines])
+    arguments = (
+        log.start, log.event_time, log.known_at, log.kind.codes, log.channel.codes, slot, day, values,
+        log.category_start, log.categories.codes, len(log.categories.names),
+        span.start, span.end, known_before,
+        program.windows, program.first, program.order, program.statistic, program.stream, program.column, program.streams,
+    )  # fmt: skip
+    # Customers are independent, so threads split them and the result cannot depend on how many there are.
+    threads = max(1, min(cpu_count() or 1, len(log) // _ROWS_A_THREAD))
+    edges = np.searchsorted(log.start, np.linspace(0, len(log), threads + 1)).astype(np.int64)
+    edges[-1] = customers
+    if threads == 1:
+        walk(0, customers, *arguments, out)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(lambda i: walk(edges[i], edges[i + 1], *arguments, out), range(threads)))
+    return {measure: out[i] for i, measure in enumerate(program.measures)}
+
+
+def slot_counts(log: EventLog, kind: str, span: Span, known_before: int) -> Floats:
+    """Return how often each customer had an event of ``kind`` in each hour of the local week. Shape (customers, 168)."""
+    counts = np.zeros((len(log.customers), 168))
+    count_slots(
+        log.start, log.event_time, log.known_at, log.kind.codes, log.kind.code(kind),
+        hour_of_week(log.wall_clock), span.start, span.end, known_before, counts,
+    )  # fmt: skip
+    return counts
