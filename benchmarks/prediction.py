@@ -33,6 +33,7 @@ from churnvalue.engines import read_log
 from churnvalue.frames import feature_frame
 from churnvalue.models import buy_till_you_die
 
+_A_SEASON_BEFORE = "2011-03-01"  # the first origin with the same window, and history before it, a year earlier
 PARTS = ("cdnow", "retail", "simulated", "costs")
 
 
@@ -83,18 +84,19 @@ def on_cdnow(config: Config, effort: Effort) -> list[Result]:
 
 
 def on_retail(config: Config, effort: Effort) -> list[Result]:
-    """Return Online Retail II over its origins: ranking, probabilities, totals, coverage."""
+    """Return Online Retail II over its origins, and over those whose log shows the same season a year before."""
     found = [foretell(with_training(config, 90, effort.trials), as_of) for as_of in effort.retail]
-    sizes = ", ".join(f"{origin.cutoff} ({len(origin.actual):,} customers)" for origin in found)
-    data, seconds = f"Online Retail II at {sizes}", sum(origin.seconds for origin in found)
-    return finished(
-        [
-            *compared("Online Retail II, 90 days, mean of origins", data, found, MAIN, effort.draws),
-            *totals("Online Retail II, total spend, 90 days", data, found),
-            *covering("Online Retail II, 80 % interval of spend, 90 days", data, found),
-        ],
-        seconds,
-    )
+    later = [origin for origin in found if origin.cutoff >= _A_SEASON_BEFORE]
+    results = []
+    for where, chosen in (("", found), (f"from {_A_SEASON_BEFORE} on, ", later)):
+        sizes = ", ".join(f"{origin.cutoff} ({len(origin.actual):,} customers)" for origin in chosen)
+        data, seconds = f"Online Retail II at {sizes}", sum(origin.seconds for origin in chosen)
+        rows = compared(f"Online Retail II, 90 days, {where}mean of origins", data, chosen, MAIN, effort.draws)
+        rows += totals(f"Online Retail II, {where}total spend, 90 days", data, chosen)
+        if not where:
+            rows += covering("Online Retail II, 80 % interval of spend, 90 days", data, chosen)
+        results += finished(rows, seconds)
+    return results
 
 
 def on_simulated(folder: Path, effort: Effort, customers: int = 600, days: int = 600) -> list[Result]:

@@ -38,11 +38,9 @@ class DuckEngine:
         Raises:
             SourceError: If a source is missing, unreadable, lacks a column, or too many of its rows cannot be used.
         """
-        observed = micros(config.observed_until) if config.observed_until else None
-        limits = _Limits(happened=END if observed is None else observed, known=END)
-        if as_of is not None:
-            limits = _Limits(happened=min(limits.happened, as_of), known=as_of)
-            observed = limits.happened
+        stated = micros(config.observed_until) if config.observed_until else END
+        known = END if as_of is None else as_of
+        limits = _Limits(happened=min(stated, known), known=known)
         with Session(self._folder) as session:
             try:
                 tables, accounts = zip(
@@ -58,7 +56,10 @@ class DuckEngine:
         account = replace(account, kept=kept, duplicates=account.kept - kept)
         _require_usable(account, config.checks.max_quarantined)
         timezone = config.timing.timezone if isinstance(config.timing.timezone, str) else "UTC"
-        return build_log(arrow, account, timezone, observed)
+        # A log that ends before ``as_of`` says nothing of the time between: silence there is no customer's.
+        goes_on = account.later > 0 or limits.happened == stated
+        log = build_log(arrow, account, timezone, limits.happened if goes_on and limits.happened < END else None)
+        return replace(log, observed_until=min(log.observed_until, limits.happened))
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,11 @@ def baseline_features(outcome: Outcome) -> tuple[Feature, ...]:
     return expand([*window, {"use": "days_since_last", "kind": kind}]) + buy_till_you_die.inputs(kind)
 
 
+def _silence(days: pd.Series) -> Floats:
+    """Days since the last event; who never had one is silent for longer than anybody."""
+    return days.fillna(days.max() + 1 if days.notna().any() else 0.0).to_numpy(dtype=np.float64)
+
+
 def baselines(frame: pd.DataFrame, outcome: Outcome) -> dict[str, Prediction]:
     """Return every baseline's prediction for a feature frame at one cutoff.
 
@@ -46,7 +51,7 @@ def baselines(frame: pd.DataFrame, outcome: Outcome) -> dict[str, Prediction]:
     made = {
         "zero": Prediction(orders=nothing, spend=nothing),
         "last_window": Prediction(risk=-count, orders=count, spend=frame[f"amount_total_{kind}_{days}d"].to_numpy()),
-        "recency": Prediction(risk=frame[f"days_since_last_{kind}"].to_numpy()),
+        "recency": Prediction(risk=_silence(frame[f"days_since_last_{kind}"])),
     }
     for name in ("bg_nbd", "pareto_nbd"):
         model = BuyTillYouDie.fit(frame, kind, name)

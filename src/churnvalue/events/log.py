@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from churnvalue.clock import DAY, Micros, local, text
+from churnvalue.clock import DAY, END, Micros, local, text
 from churnvalue.errors import SourceError
 
 Floats = npt.NDArray[np.float64]
@@ -117,6 +117,11 @@ def build_log(events: pa.Table, account: Account, timezone: str, observed_until:
         SourceError: If there is no event.
     """
     if not len(events):
+        if account.later:
+            raise SourceError(
+                f"The log must hold at least one usable event, but none of {account.read:,} rows is before"
+                f" {text(END if observed_until is None else observed_until)}.{_reasons(account)} Choose a later date."
+            )
         raise SourceError(
             f"The log must hold at least one usable event, but none of {account.read:,} rows is."
             f"{_reasons(account)} Check the column mapping with: churnvalue check"

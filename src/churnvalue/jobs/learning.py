@@ -5,7 +5,7 @@ The newest window chooses nothing for its own verdict: parameters and weights co
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from os import cpu_count
 
 import numpy as np
@@ -31,6 +31,7 @@ from churnvalue.progress import Stages
 
 TREES_ALONE = "lightgbm"
 _STACKING_FOLDS = 3
+_NEWEST = 0.5  # how far the newest window's level counts beyond the mean of all; seasons and chance move single windows
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,7 @@ class _Learner:
 
     material: Material
     loaded: Mapping[str, Loaded]
+    past_buying: dict[pd.Timestamp, BuyTillYouDie] = field(default_factory=dict)  # each fitted once
 
     @property
     def horizon(self) -> pd.Timedelta:
@@ -170,7 +172,7 @@ class _Learner:
         alone: dict[str, LinkModel] = {}
         for name, trees in self._fit_all(tuned, train).items():
             weights = self._weights(name, earlier)
-            blends[name] = self._blend(name, trees, buying, weights, (fold.train[-1], fold.test))
+            blends[name] = self._blend(name, trees, buying, weights, (fold.train, fold.test))
             before = self._at([fold.train[-1]])
             own = level(trees.on_link(before.features), self._actual(name, before), trees.link)
             alone[name] = replace(trees, intercept=own)
@@ -195,9 +197,7 @@ class _Learner:
         buying = self._buying(now)
         fitted = {}
         for name, trees in self._fit_all(tuned, self.material.frame).items():
-            blend = self._blend(
-                name, trees, buying, self._weights(name, windows), (self.material.frame.cutoffs[-1], end)
-            )
+            blend = self._blend(name, trees, buying, self._weights(name, windows), (self.material.frame.cutoffs, end))
             fitted[name] = replace(blend, horizon_days=config.outcome.horizon_days)
         churn, spend = fitted["churn"], fitted.get("spend")
         kind, cost = config.outcome.kind, config.value.cost
@@ -225,26 +225,35 @@ class _Learner:
         trees: LinkModel,
         buying: BuyTillYouDie,
         weights: tuple[float, float],
-        dates: tuple[pd.Timestamp, pd.Timestamp],
+        dates: tuple[Sequence[pd.Timestamp], pd.Timestamp],
     ) -> Blend:
-        """Blend at the level of the first date's closed window, moved as the season moved to the second."""
-        before, now = dates
-        rows = self._at([before])
+        """Blend at the level of closed windows, each moved as the season moved from it to now."""
+        closed, now = dates
         days = self.material.learnt_days
+        newest = self._at([closed[-1]]).features
         draft = Blend(
             trees=trees,
-            buying=self._buying(rows.features),
+            buying=buying,
             foretells=name,  # type: ignore[arg-type]
             learnt_days=days,
             horizon_days=days,
             trees_weight=weights[0],
             buying_weight=weights[1],
             level=0.0,
-            reference=reference_of(summary(rows.features, buying.kind)),
+            reference=reference_of(summary(newest, buying.kind)),
         )
-        closed = level(draft.on_link(rows.features), self._actual(name, rows), trees.link)
-        season = self.material.seasons.shift(draft.foretells, now, before)
-        return replace(draft, buying=buying, level=closed + season)
+        levels = [
+            self._level(draft, cutoff) + self.material.seasons.shift(draft.foretells, now, cutoff) for cutoff in closed
+        ]
+        return replace(draft, level=_NEWEST * levels[-1] + (1 - _NEWEST) * float(np.mean(levels)))
+
+    def _level(self, draft: Blend, cutoff: pd.Timestamp) -> float:
+        """The level that a blend would have needed at a closed cutoff, with buy-till-you-die as it was known then."""
+        rows = self._at([cutoff])
+        if cutoff not in self.past_buying:
+            self.past_buying[cutoff] = self._buying(rows.features)
+        then = replace(draft, buying=self.past_buying[cutoff])
+        return level(then.on_link(rows.features), self._actual(draft.foretells, rows), draft.link)
 
     def _window(self, name: str, trees: LinkModel, buying: BuyTillYouDie, test: TrainingFrame) -> Window:
         rfm = summary(test.features, buying.kind)
