@@ -90,7 +90,9 @@ def foretell(config: Config, as_of: str) -> Origin:
     start = time.perf_counter()
     cutoff = clock.micros(as_of)
     log = read_log(config, cutoff)
-    loaded = {n: read_definition(n, config, set(log.kinds)) for n in LEARNT if log.has_amounts or n != "spend"}
+    loaded = {
+        n: read_definition(n, config, set(log.kinds)) for n in LEARNT if log.pays(config.outcome.kind) or n != "spend"
+    }
     material = gather(log, loaded, config)
     learned = learn(material, loaded, Stages())
     wanted = (

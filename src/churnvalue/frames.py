@@ -68,7 +68,7 @@ def training_frame(
         horizon = clock.after(cutoff, outcome.horizon_days)
         outcomes.append(_frame(log, wanted, horizon, clock.END, members))
     result = TrainingFrame(pd.concat(described), pd.concat(outcomes))
-    if not log.has_amounts:
+    if not log.pays(outcome.kind):
         result = TrainingFrame(result.features, result.targets.drop(columns="spend"))
     return result
 

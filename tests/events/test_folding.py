@@ -211,4 +211,4 @@ def test_folding_a_log_without_amounts(log_from: LogFrom, events_of: Any) -> Non
     a           2011-06-01T12:30  1
     """)
     assert np.isnan(events_of(log).amount).all()
-    assert not log.has_amounts
+    assert not log.pays("purchase")

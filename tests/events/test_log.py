@@ -209,7 +209,7 @@ def test_amounts_are_missing_where_there_are_none(log_from: LogFrom) -> None:
     a           2011-06-01T12:00
     """)
     assert np.isnan(log.amount).all()
-    assert not log.has_amounts
+    assert not log.pays("purchase")
     assert log.lines.tolist() == [1.0]
     assert log.categories.names == ()
 

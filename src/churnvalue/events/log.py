@@ -87,10 +87,10 @@ class EventLog:
         """Whether every time is a midnight: the log knows the day, not the hour."""
         return bool((self.wall_clock % DAY == 0).all())
 
-    @property
-    def has_amounts(self) -> bool:
-        """Whether any event carries money."""
-        return bool(np.isfinite(self.amount).any())
+    def pays(self, kind: str) -> bool:
+        """Whether any event of ``kind`` carries money; amounts that are all 0 say nothing of it."""
+        amounts = self.amount[self.kind.codes == self.kind.code(kind)]
+        return bool((np.isfinite(amounts) & (amounts != 0)).any())
 
     @property
     def kinds(self) -> dict[str, int]:

@@ -47,7 +47,9 @@ def backtest(config: Config, out: Path | None = None, stages: Stages | None = No
     with stages.stage("reading the log"):
         log = read_log(config)
     loaded = {
-        name: read_definition(name, config, set(log.kinds)) for name in LEARNT if log.has_amounts or name != "spend"
+        name: read_definition(name, config, set(log.kinds))
+        for name in LEARNT
+        if log.pays(config.outcome.kind) or name != "spend"
     }
     with stages.stage("computing features"):
         material = gather(log, loaded, config)

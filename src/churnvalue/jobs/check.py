@@ -93,7 +93,7 @@ def _contents(log: EventLog, config: Config) -> list[Finding]:
                 f"no event of kind {', '.join(sorted(wanted))}, which the configuration foretells",
             )
         )
-    if not log.has_amounts:
+    if not log.pays(config.outcome.kind):
         lines.append(Finding("note", "amounts", "no amounts: spend and value will not be foretold. Map columns.amount"))
     if log.days_only:
         lines.append(

@@ -33,8 +33,8 @@ def summarise(
     notes = list(learned.notes)
     if left_out:
         notes.append("features of " + ", ".join(left_out) + " are left out, for the log holds no such events")
-    if not log.has_amounts:
-        notes.append("the log holds no amounts: spend and value are not foretold")
+    if not log.pays(config.outcome.kind):
+        notes.append(f"no {config.outcome.kind} carries an amount: spend and value are not foretold")
     if log.days_only:
         notes.append("the log knows days, not hours")
     models: dict[str, Any] = table(evaluation.metrics()) if evaluation else {}

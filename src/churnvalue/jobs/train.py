@@ -93,7 +93,11 @@ def _definitions(config: Config, log: EventLog) -> dict[str, Loaded]:
             f"The outcome's kind '{config.outcome.kind}' must occur in the log, but it holds only"
             f" {', '.join(sorted(kinds))}. Set [outcome] kind and [population] kind to one of them."
         )
-    return {name: read_definition(name, config, kinds) for name in LEARNT if log.has_amounts or name != "spend"}
+    return {
+        name: read_definition(name, config, kinds)
+        for name in LEARNT
+        if log.pays(config.outcome.kind) or name != "spend"
+    }
 
 
 def _require_both(frame: TrainingFrame) -> None:
