@@ -384,3 +384,15 @@ def test_init_does_not_overwrite_and_says_what_is_missing(run, folder):
     code, _, err = run("init", "orders.csv")
     assert "must have columns for customer_id and event_time, but none of a, b looks like it" in one_line(code, err)
     assert not (folder / "churnvalue.toml").exists()
+
+
+def test_init_reads_how_days_and_months_are_written(tmp_path):
+    from churnvalue.jobs.init import init
+
+    rows = [f"c{number},{number % 28 + 1:02d}/{number % 12 + 1:02d}/2024 10:30,{number}" for number in range(60)]
+    (tmp_path / "orders.csv").write_text(
+        "\n".join(["Client,When Date,Total", *rows, "c1,31/12/2024 08:00,5"]), encoding="utf-8"
+    )
+    proposal = init("orders.csv", tmp_path)
+    assert 'time_format = "%d/%m/%Y %H:%M"' in proposal.text
+    assert not [remark for remark in proposal.remarks if "can be read as" in remark]

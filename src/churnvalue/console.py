@@ -29,6 +29,13 @@ if TYPE_CHECKING:
     from churnvalue.jobs.plan import Plan
     from churnvalue.jobs.train import Training
 
+_METHODS = {
+    "lightgbm": "its trees alone",
+    "last_window": "last window",
+    "bg_nbd": "BG/NBD",
+    "pareto_nbd": "Pareto/NBD",
+    "zero": "nothing",
+}
 _WORTH_A_LINE = 0.5  # seconds; shorter stages are not worth one
 
 
@@ -117,7 +124,7 @@ def _show_metrics(console: Console, summary: Any) -> None:
     wanted = [("churn", "auc"), ("churn", "log_loss"), ("spend", "normalised_gini"), ("spend", "bias")]
     wanted = [(model, metric) for model, metric in wanted if "metrics" in summary["models"].get(model, {})]
     for method in dict.fromkeys([*methods, "zero"]):
-        row: dict[str, Any] = {"method": method.replace("_", " ")}
+        row: dict[str, Any] = {"method": _METHODS.get(method, method)}
         for model, metric in wanted:
             found = summary["models"][model]
             values = found["metrics"] if method == "this model" else found["baselines"].get(method, {})

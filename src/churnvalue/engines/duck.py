@@ -32,6 +32,15 @@ class DuckEngine:
         with Session(self._folder) as session:
             return {name: str(kind) for name, kind in session.open(source).schema().items()}
 
+    def values(self, source: str, column: str, most: int) -> list[str]:
+        """Return distinct values of a column as text, at most ``most`` of them, last first; blank ones left out."""
+        with Session(self._folder) as session:
+            texts = session.open(source)[column].cast("string").strip().nullif("").name("value")
+            table = (
+                texts.as_table().distinct().filter(lambda t: t.value.notnull()).order_by(ibis.desc("value")).limit(most)
+            )
+            return [str(value) for value in session.arrow(table)["value"].to_pylist()]
+
     def read(self, config: Config, as_of: int | None = None) -> EventLog:
         """Return the log of all sources of ``config``; with ``as_of`` only what had happened and was known before it.
 
@@ -118,7 +127,8 @@ def _rows(source: Source, session: Session, limits: _Limits) -> tuple[ir.Table, 
 def _require_usable(account: Account, most: float) -> None:
     if account.read and account.refused / account.read > most:
         worst = max(account.quarantined, key=lambda reason: account.quarantined[reason])
+        hint = ' Say how times are written: time_format = "%d/%m/%Y %H:%M".' if "readable time" in worst else ""
         raise SourceError(
             f"At most {most:.0%} of the rows may be unusable, but {account.refused:,} of"
-            f" {account.read:,} are (most: {worst}). Check the column mapping, or raise checks.max_quarantined."
+            f" {account.read:,} are (most: {worst}).{hint} Check the column mapping, or raise checks.max_quarantined."
         )

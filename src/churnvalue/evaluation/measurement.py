@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from churnvalue.evaluation.baselines import NAMES as BASELINES
 from churnvalue.evaluation.baselines import Prediction
 from churnvalue.evaluation.metrics import amount_metrics, auc, average_precision, classification_metrics
 
@@ -96,7 +97,7 @@ def grade(metrics: Mapping[str, Mapping[str, Metrics]]) -> Grade:
     beats_all, beats_simple, parts = True, True, []
     for model, metric in contests:
         ours = metrics[model][OURS][metric]
-        rivals = {name: values[metric] for name, values in metrics[model].items() if name != OURS}
+        rivals = {name: values[metric] for name, values in metrics[model].items() if name in BASELINES}
         rivals = {name: value for name, value in rivals.items() if isfinite(value)}
         beats_all &= all(ours > value for value in rivals.values())
         beats_simple &= all(ours > value for name, value in rivals.items() if name in simple)

@@ -1,7 +1,9 @@
 """``init``: looks at a source, guesses what its columns mean, and proposes a configuration to correct."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from churnvalue.engines.duck import DuckEngine
@@ -52,6 +54,9 @@ _HINTS: dict[str, tuple[str, ...]] = {
     "kind": ("kind", "eventtype", "event", "type", "action"),
 }
 _PRICES = ("price", "unitprice")
+_DATES = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d")
+_CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+_LOOKED_AT = 2_000  # values of the time column
 _TIMES = ("timestamp", "date", "string")
 _NUMBERS = ("int", "float", "decimal", "uint", "string")
 _TYPES = {
@@ -89,8 +94,11 @@ def init(source: str, folder: Path) -> Proposal:
             f"{source} must have columns for {' and '.join(missing)}, but none of {', '.join(columns)} looks like it."
             " Rename one, or write churnvalue.toml by hand."
         )
-    remarks = _remarks(roles, columns)
-    text = _toml(source, roles, columns, folder)
+    formats: tuple[str, ...] = ()
+    if columns[roles["event_time"]].startswith("string"):
+        formats = time_formats(DuckEngine(folder).values(source, roles["event_time"], _LOOKED_AT))
+    remarks = _remarks(roles, columns, formats)
+    text = _toml(source, roles, columns, folder, formats)
     write_text(path, text)
     return Proposal(path, text, remarks)
 
@@ -122,11 +130,31 @@ def guess(columns: dict[str, str]) -> dict[str, str]:
     return found
 
 
+def time_formats(values: Sequence[str]) -> tuple[str, ...]:
+    """Return the formats that read every value, empty where they are ISO already or nothing fits.
+
+    >>> time_formats(["01/02/2024 10:30", "31/01/2024 08:00"])
+    ('%d/%m/%Y %H:%M',)
+    """
+
+    def reads(time_format: str | None) -> bool:
+        try:
+            for value in values:
+                datetime.fromisoformat(value) if time_format is None else datetime.strptime(value, time_format)
+        except ValueError:
+            return False
+        return True
+
+    if not values or reads(None):
+        return ()
+    return tuple(date + clock for date in _DATES for clock in _CLOCKS if reads(date + clock))
+
+
 def _quoted(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) else f'"{name}"'
 
 
-def _remarks(roles: dict[str, str], columns: dict[str, str]) -> tuple[str, ...]:
+def _remarks(roles: dict[str, str], columns: dict[str, str], formats: tuple[str, ...]) -> tuple[str, ...]:
     lines = []
     for role, what in {
         "amount": "spend and value",
@@ -135,7 +163,9 @@ def _remarks(roles: dict[str, str], columns: dict[str, str]) -> tuple[str, ...]:
     }.items():
         if role not in roles:
             lines.append(f"no column for {role}: {what} will stay unknown")
-    if "timestamp" in columns[roles["event_time"]] and "UTC" not in columns[roles["event_time"]]:
+    if len(formats) > 1:
+        lines.append(f"times can be read as {' or '.join(formats)}: set time_format to the right one")
+    if not _states_offset(columns[roles["event_time"]]):
         lines.append("times have no UTC offset: set timezone to the zone they were written in")
     if "kind" not in roles:
         lines.append(
@@ -144,12 +174,21 @@ def _remarks(roles: dict[str, str], columns: dict[str, str]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _toml(source: str, roles: dict[str, str], columns: dict[str, str], folder: Path) -> str:
+def _states_offset(kind: str) -> bool:
+    """Whether a type of times holds the offset from UTC."""
+    return kind.startswith("timestamp('")
+
+
+def _toml(source: str, roles: dict[str, str], columns: dict[str, str], folder: Path, formats: tuple[str, ...]) -> str:
     kind = f"{{ column = {_text(roles['kind'])} }}" if "kind" in roles else '"purchase"'
-    mapped = ", ".join(f"{role} = {_text(name)}" for role, name in roles.items() if role != "kind")
+    mapped = ", ".join(f"{role} = {_text(roles[role])}" for role in _HINTS if role in roles and role != "kind")
     project = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-._") or "churnvalue"
-    aware = "UTC" in columns[roles["event_time"]] or "'" in columns[roles["event_time"]]
-    zone = "" if aware else 'timezone = "UTC"  # the clock that the times were written by\n'
+    zone = (
+        ""
+        if _states_offset(columns[roles["event_time"]])
+        else 'timezone = "UTC"  # the clock that the times were written by\n'
+    )
+    zone += f"time_format = {_text(formats[0])}\n" if formats else ""
     return (
         f"project = {_text(project)}\n\n[[events]]\nsource = {_text(source)}\nkind = {kind}\n{zone}columns = {{ {mapped} }}\n\n"
         "[outcome]\nhorizon_days = 90\n\n[value]\nmargin = 0.35  # of the amount; set your own\n"
