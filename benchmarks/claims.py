@@ -11,7 +11,7 @@ from benchmarks.resources import peak_mb
 from benchmarks.results_table import Result, number, versions
 from churnvalue.evaluation.measurement import OURS
 from churnvalue.evaluation.metrics import bias
-from churnvalue.jobs.learning import TREES_ALONE
+from churnvalue.jobs.learner import TREES_ALONE
 
 SEED = 7
 COLUMNS = ("orders RMSE", "orders bias", "spend RMSE", "spend bias", "Gini", "Spearman", "decile MAPE", "AUC",

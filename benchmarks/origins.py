@@ -15,7 +15,8 @@ from churnvalue.evaluation.baselines import Prediction, baseline_features, basel
 from churnvalue.evaluation.measurement import OURS
 from churnvalue.events.log import EventLog
 from churnvalue.frames import feature_frame, training_frame
-from churnvalue.jobs.learning import TREES_ALONE, Learned, learn
+from churnvalue.jobs.learner import TREES_ALONE
+from churnvalue.jobs.learning import Learned, learn
 from churnvalue.jobs.material import Material, gather, needed_features
 from churnvalue.models.blend import Blend
 from churnvalue.models.calibration import level

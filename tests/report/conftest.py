@@ -135,7 +135,7 @@ def make_curve() -> pd.DataFrame:
 
 
 CHURN = ("auc", "log_loss", "brier", "calibration_error", "average_precision")
-SPEND = ("gini", "spearman", "decile_mape", "rmse", "bias")
+SPEND = ("normalised_gini", "spearman", "decile_mape", "rmse", "bias")
 
 
 def make_models() -> dict[str, Any]:

@@ -6,8 +6,8 @@ from churnvalue.report.evidence import driver_rows, reasons, scoreboards
 
 
 def test_the_best_of_each_column_is_marked_by_what_better_means():
-    metrics = {"auc": 0.8, "log_loss": 0.5, "bias": -0.1}
-    baselines = {"recency": {"auc": 0.7, "log_loss": 0.4, "bias": 0.05}, "zero": {"auc": 0.5, "bias": -1.0}}
+    metrics = {"auc": 0.8, "log_loss": 0.5, "bias": 0.9, "base_rate": 0.3}
+    baselines = {"recency": {"auc": 0.7, "log_loss": 0.4, "bias": 1.05}, "zero": {"auc": 0.5, "bias": 0.0}}
     (board,) = scoreboards({"models": {"churn": {"version": 3, "metrics": metrics, "baselines": baselines}}})
     assert (board.name, board.version, board.metrics) == ("churn", "3", ["auc", "log_loss", "bias"])
     best = {method: [cell.best for cell in cells] for method, cells in board.methods}

@@ -13,8 +13,9 @@ import pandas as pd
 from churnvalue.report.numbers import mapping, number, rows
 
 MODEL = "model"
-CLOSER_TO_ZERO_IS_BETTER = {"bias"}
-HIGHER_IS_BETTER = {"auc", "average_precision", "gini", "spearman", "r2"}
+CLOSER_TO_ONE_IS_BETTER = {"bias"}  # predicted total over actual total
+HIGHER_IS_BETTER = {"auc", "average_precision", "average_precision_of_others", "normalised_gini", "spearman"}
+NOT_A_SCORE = {"base_rate"}
 MOST_REASONS = 12
 
 
@@ -43,7 +44,7 @@ def scoreboards(training: Mapping[str, Any]) -> list[Scoreboard]:
         model = mapping(report)
         methods = {MODEL: mapping(model.get("metrics"))}
         methods |= {str(key): mapping(value) for key, value in mapping(model.get("baselines")).items()}
-        metrics = list(dict.fromkeys(key for values in methods.values() for key in values))
+        metrics = list(dict.fromkeys(key for values in methods.values() for key in values if key not in NOT_A_SCORE))
         metrics = [key for key in metrics if any(number(values.get(key)) is not None for values in methods.values())]
         best = {key: _best(key, [values.get(key) for values in methods.values()]) for key in metrics}
         table = [(method, [_cell(values.get(key), best[key]) for key in metrics]) for method, values in methods.items()]
@@ -83,8 +84,8 @@ def _best(metric: str, values: list[object]) -> float | None:
     known = [found for found in map(number, values) if found is not None]
     if len(known) < 2:
         return None
-    if metric in CLOSER_TO_ZERO_IS_BETTER:
-        return min(known, key=abs)
+    if metric in CLOSER_TO_ONE_IS_BETTER:
+        return min(known, key=lambda found: abs(found - 1))
     return max(known) if metric in HIGHER_IS_BETTER else min(known)
 
 
