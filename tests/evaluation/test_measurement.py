@@ -98,15 +98,21 @@ def test_order_of_customers_does_not_matter():
         (metrics(0.8, {"recency": 0.7, "pareto_nbd": 0.75}, error=0.03), "B"),
         (metrics(0.8, {"recency": 0.7, "pareto_nbd": 0.75}, error=0.05), "C"),
         (metrics(0.8, {"recency": 0.7, "pareto_nbd": 0.85}), "D"),
-        (metrics(0.8, {"recency": 0.7, "pareto_nbd": 0.8}), "D"),  # no worse is not better
+        (metrics(0.8, {"recency": 0.7, "pareto_nbd": 0.803}), "A"),  # less than half a per cent apart is a tie
+        (metrics(0.8, {"recency": 0.7, "pareto_nbd": 0.806}), "D"),
         (metrics(0.8, {"recency": 0.9, "pareto_nbd": 0.7}), "F"),
-        (metrics(0.8, {"last_window": 0.8}), "F"),
+        (metrics(0.8, {"last_window": 0.81}), "F"),
         (metrics(0.8, {"recency": 0.7}, spend={OURS: 0.5, "bg_nbd": 0.6, "last_window": 0.4}), "D"),
         (metrics(0.8, {"recency": 0.7}, spend={OURS: 0.5, "bg_nbd": 0.4, "zero": np.nan}), "A"),
     ],
 )
 def test_grades(found, letter):
     assert grade(found).letter == letter
+
+
+def test_a_rival_near_nothing_is_not_divided_by():
+    found = metrics(0.8, {"recency": 0.8001}, spend={OURS: 0.5, "zero": 1e-17})
+    assert grade(found).words.startswith("ranks leavers as well as recency; probabilities off by")
 
 
 def test_a_grade_in_words():

@@ -13,6 +13,8 @@ from churnvalue.evaluation.baselines import Prediction
 from churnvalue.evaluation.metrics import amount_metrics, auc, average_precision, classification_metrics
 
 OURS = "ours"
+_SIMPLE = {"recency", "last_window", "zero"}
+_TIE = 0.005  # of the rival's metric; less is chance on all but the largest bases
 Metrics = dict[str, float]
 _WORDS = {"recency": "recency", "last_window": "the last window repeated", "zero": "nothing",
           "bg_nbd": "BG/NBD", "pareto_nbd": "Pareto/NBD", "champion": "the champion"}  # fmt: skip
@@ -87,33 +89,37 @@ class Grade:
 def grade(metrics: Mapping[str, Mapping[str, Metrics]]) -> Grade:
     """Return the grade of ``OURS``: ranks against the best baseline, and calibration.
 
-    A: ranks leavers and spend better than every baseline, probabilities within 2 points. B: the same, within 4 points.
-    C: better than every baseline. D: better than the simple ones (recency, last window). F: not even that.
+    A: ranks leavers and spend as well as every baseline or better (half a per cent apart is a tie), probabilities within 2
+    points. B: the same, within 4 points. C: the same, farther off. D: as well as the simple ones (recency, last window).
+    F: not even that.
     """
     contests = [
         (model, metric) for model, metric in (("churn", "auc"), ("spend", "normalised_gini")) if model in metrics
     ]
-    simple = {"recency", "last_window", "zero"}
-    beats_all, beats_simple, parts = True, True, []
+    matches_all, matches_simple, parts = True, True, []
     for model, metric in contests:
         ours = metrics[model][OURS][metric]
         rivals = {name: values[metric] for name, values in metrics[model].items() if name in BASELINES}
         rivals = {name: value for name, value in rivals.items() if isfinite(value)}
-        beats_all &= all(ours > value for value in rivals.values())
-        beats_simple &= all(ours > value for name, value in rivals.items() if name in simple)
+        matched = {name: ours > value - _TIE * abs(value) for name, value in rivals.items()}
+        matches_all &= all(matched.values())
+        matches_simple &= all(won for name, won in matched.items() if name in _SIMPLE)
         best = max(rivals, key=lambda name: rivals[name], default=None)
-        if best is not None and rivals[best] > 0:
-            gain = ours / rivals[best] - 1
-            what = "leavers" if model == "churn" else "spend"
-            parts.append(
-                f"ranks {what} {abs(gain):.1%} {'better' if gain >= 0 else 'worse'} than {_WORDS.get(best, best)}"
-            )
+        if best is not None and rivals[best] > _TIE:
+            parts.append(_compared("leavers" if model == "churn" else "spend", ours / rivals[best] - 1, best))
     error = metrics["churn"][OURS].get("calibration_error", 1.0)
     parts.append(f"probabilities off by {100 * error:.1f} points on average")
-    letter = (
-        "F" if not beats_simple else "D" if not beats_all else "A" if error <= 0.02 else "B" if error <= 0.04 else "C"
-    )
+    calibrated = "A" if error <= 0.02 else "B" if error <= 0.04 else "C"
+    letter = calibrated if matches_all else "D" if matches_simple else "F"
     return Grade(letter, "; ".join(parts).replace("%", " %"))
+
+
+def _compared(what: str, gain: float, rival: str) -> str:
+    """Say how much better or worse than the best rival customers are ranked."""
+    name = _WORDS.get(rival, rival)
+    if abs(gain) < 0.0005:
+        return f"ranks {what} as well as {name}"
+    return f"ranks {what} {abs(gain):.1%} {'better' if gain > 0 else 'worse'} than {name}"
 
 
 def flat(metrics: Mapping[str, Mapping[str, Metrics]]) -> dict[str, float]:

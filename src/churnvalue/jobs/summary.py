@@ -18,6 +18,7 @@ from churnvalue.jobs.material import needed_features
 from churnvalue.models.blend import Blend
 from churnvalue.models.definition import Loaded
 
+_STEADY = 500  # customers at a cutoff, as churn products ask for at least
 _EXPLAINED = 2_000  # customers, by whom it is seen what the models look at
 
 
@@ -35,6 +36,10 @@ def summarise(
         notes.append("features of " + ", ".join(left_out) + " are left out, for the log holds no such events")
     if not log.pays(config.outcome.kind):
         notes.append(f"no {config.outcome.kind} carries an amount: spend and value are not foretold")
+    if len(newest.features) < _STEADY:
+        notes.append(
+            f"{len(newest.features):,} customers are few: below {_STEADY}, verdict and grade are largely chance"
+        )
     if log.days_only:
         notes.append("the log knows days, not hours")
     models: dict[str, Any] = table(evaluation.metrics()) if evaluation else {}
