@@ -17,10 +17,9 @@ from churnvalue.events.log import EventLog
 from churnvalue.frames import feature_frame, training_frame
 from churnvalue.jobs.learner import TREES_ALONE
 from churnvalue.jobs.learning import Learned, learn
-from churnvalue.jobs.material import Material, gather, needed_features
+from churnvalue.jobs.material import Material, definitions, gather, needed_features
 from churnvalue.models.blend import Blend
 from churnvalue.models.calibration import level
-from churnvalue.models.definition import LEARNT, read_definition
 from churnvalue.progress import Stages
 from churnvalue.simulate import simulate_log
 
@@ -91,9 +90,7 @@ def foretell(config: Config, as_of: str) -> Origin:
     start = time.perf_counter()
     cutoff = clock.micros(as_of)
     log = read_log(config, cutoff)
-    loaded = {
-        n: read_definition(n, config, set(log.kinds)) for n in LEARNT if log.pays(config.outcome.kind) or n != "spend"
-    }
+    loaded = definitions(config, log)
     material = gather(log, loaded, config)
     learned = learn(material, loaded, Stages())
     wanted = (

@@ -32,10 +32,6 @@ class OutputError(ChurnvalueError):
     """An output of an earlier step is missing, damaged or cannot be written."""
 
 
-class ChurnvalueWarning(UserWarning):
-    """Something was handled, counted and is worth knowing."""
-
-
 def near_match(name: str, known: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the closest of ``known``, or the list of them.
 

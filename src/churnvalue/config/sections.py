@@ -90,7 +90,7 @@ class Outcome(Section):
 
 
 class Training(Section):
-    """How models are trained. ``threads`` 0 chooses by the size of the data."""
+    """How models are trained. ``threads`` of each fit; 0 is one, for the models are fitted side by side, one a core."""
 
     cutoffs: Annotated[int, Field(ge=1, le=200)] | tuple[str, ...] = 8
     trials: Annotated[int, Field(ge=1, le=10_000)] = 20

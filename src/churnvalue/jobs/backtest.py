@@ -14,8 +14,7 @@ from churnvalue.evaluation.gate import METRICS
 from churnvalue.evaluation.measurement import OURS, Evaluation, grade
 from churnvalue.evaluation.metrics import paired_bootstrap
 from churnvalue.jobs.learning import assess
-from churnvalue.jobs.material import gather
-from churnvalue.models.definition import LEARNT, read_definition
+from churnvalue.jobs.material import definitions, gather
 from churnvalue.progress import Stages
 from churnvalue.storage import staged
 
@@ -46,11 +45,7 @@ def backtest(config: Config, out: Path | None = None, stages: Stages | None = No
     stages = stages or Stages()
     with stages.stage("reading the log"):
         log = read_log(config)
-    loaded = {
-        name: read_definition(name, config, set(log.kinds))
-        for name in LEARNT
-        if log.pays(config.outcome.kind) or name != "spend"
-    }
+    loaded = definitions(config, log)
     with stages.stage("computing features"):
         material = gather(log, loaded, config)
     frame = material.frame

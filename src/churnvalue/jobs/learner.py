@@ -117,7 +117,7 @@ class Learner:
         return Judged(evaluation, windows, dispersion)
 
     def final(self, assessed: Assessed) -> dict[str, Model]:
-        """Fit to every cutoff, buy-till-you-die to everyone as they are now, and set the level on the newest window."""
+        """Fit to every cutoff, buy-till-you-die to everyone as they are now, and set the level by closed windows."""
         tuned, windows, judged = assessed.tuned, assessed.windows, assessed.judged
         now, config = self.material.now, self.material.config
         end = now.index[0][1]

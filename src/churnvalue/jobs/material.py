@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import pandas as pd
 
 from churnvalue.config import Config, Outcome
+from churnvalue.errors import HistoryError
 from churnvalue.evaluation.baselines import baseline_features
 from churnvalue.events.log import EventLog
 from churnvalue.features import Feature
 from churnvalue.frames import TrainingFrame, feature_frame, training_frame
 from churnvalue.jobs.season import Seasons
 from churnvalue.models.customer_value import Terms, cost_features
-from churnvalue.models.definition import Loaded
+from churnvalue.models.definition import LEARNT, Loaded, read_definition
 from churnvalue.snapshots import learnt_days, training_cutoffs
 
 
@@ -36,6 +37,25 @@ def terms_of(config: Config) -> Terms:
     """Return what value means under a configuration."""
     value = config.value
     return Terms(config.outcome.horizon_days, value.horizon_days, value.margin, value.discount_rate, dict(value.cost))
+
+
+def definitions(config: Config, log: EventLog) -> dict[str, Loaded]:
+    """Return the definitions of what can be learnt from a log: spend only where the outcome's kind carries money.
+
+    Raises:
+        HistoryError: If the log lacks the outcome's kind.
+    """
+    kinds = set(log.kinds)
+    if config.outcome.kind not in kinds:
+        raise HistoryError(
+            f"The outcome's kind '{config.outcome.kind}' must occur in the log, but it holds only"
+            f" {', '.join(sorted(kinds))}. Set [outcome] kind and [population] kind to one of them."
+        )
+    return {
+        name: read_definition(name, config, kinds)
+        for name in LEARNT
+        if log.pays(config.outcome.kind) or name != "spend"
+    }
 
 
 def needed_features(config: Config, loaded: Mapping[str, Loaded], learnt: int | None = None) -> tuple[Feature, ...]:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from churnvalue import clock
 from churnvalue.config import Config, FromColumn
-from churnvalue.decisions.retention import POLICY_VERSION, RetentionPlan, plan_retention
+from churnvalue.decisions.retention import POLICY_VERSION, plan_retention
 from churnvalue.decisions.sends import plan_sends
 from churnvalue.decisions.slot_choice import SendRules
 from churnvalue.engines import read_log
@@ -49,8 +49,7 @@ def plan(config: Config, scores: Path, out: Path | None = None, stages: Stages |
     """
     stages = stages or Stages()
     with stages.stage("reading the scores"):
-        columns = [name for name in read_parquet(scores, SCORES).column_names if not name.endswith("drivers")]
-        scored = read_parquet(scores, SCORES).select(columns).to_pandas()
+        scored = read_parquet(scores, SCORES).drop_columns(["drivers", "spend_drivers"]).to_pandas()
         facts = read_manifest(scores)["facts"].get("score", {})
     if not len(scored):
         raise OutputError(
@@ -89,10 +88,6 @@ def plan(config: Config, scores: Path, out: Path | None = None, stages: Stages |
             stage.parquet(PLAN, pa.Table.from_pandas(retention.plan, preserve_index=False))
             stage.parquet(SENDS, pa.Table.from_pandas(sends, preserve_index=False))
             stage.parquet(CURVE, pa.Table.from_pandas(retention.curve, preserve_index=False))
-    return _plan(retention, sends)
-
-
-def _plan(retention: RetentionPlan, sends: pd.DataFrame) -> Plan:
     return Plan(retention.plan, sends, retention.curve, retention.notes)
 
 

@@ -9,15 +9,13 @@ from churnvalue import clock
 from churnvalue.config import Config
 from churnvalue.engines import read_log
 from churnvalue.errors import HistoryError
-from churnvalue.events.log import EventLog
 from churnvalue.frames import TrainingFrame
 from churnvalue.jobs.champions import open_registry
 from churnvalue.jobs.learning import learn
-from churnvalue.jobs.material import gather
+from churnvalue.jobs.material import definitions, gather
 from churnvalue.jobs.promotion import objections
 from churnvalue.jobs.registration import log_run, register
 from churnvalue.jobs.summary import summarise
-from churnvalue.models.definition import LEARNT, Loaded, read_definition
 from churnvalue.models.serving import read_features
 from churnvalue.progress import Stages
 from churnvalue.storage import staged
@@ -51,7 +49,7 @@ def train(config: Config, as_of: str | None = None, out: Path | None = None, sta
     stages = stages or Stages()
     with stages.stage("reading the log"):
         log = read_log(config, None if as_of is None else clock.micros(as_of))
-    loaded = _definitions(config, log)
+    loaded = definitions(config, log)
     with stages.stage("opening the model registry"):
         tracker = open_registry(config)
         tracker.close_stale_runs()
@@ -84,20 +82,6 @@ def train(config: Config, as_of: str | None = None, out: Path | None = None, sta
         stage.json("train.json", summary)
     summary["timings"] = {title: round(seconds, 3) for title, seconds in stages.seconds.items()}
     return Training(versions, promoted, summary)
-
-
-def _definitions(config: Config, log: EventLog) -> dict[str, Loaded]:
-    kinds = set(log.kinds)
-    if config.outcome.kind not in kinds:
-        raise HistoryError(
-            f"The outcome's kind '{config.outcome.kind}' must occur in the log, but it holds only"
-            f" {', '.join(sorted(kinds))}. Set [outcome] kind and [population] kind to one of them."
-        )
-    return {
-        name: read_definition(name, config, kinds)
-        for name in LEARNT
-        if log.pays(config.outcome.kind) or name != "spend"
-    }
 
 
 def _require_both(frame: TrainingFrame) -> None:
