@@ -1,33 +1,36 @@
 """The configuration file: TOML transcribed into frozen definitions, checked once at the door."""
 
 from churnvalue.config.reading import parse_config, read_config
+from churnvalue.config.retention import Action, ContactColumns, Contacts, Floor, Retention, ServiceLevel
+from churnvalue.config.section import FromColumn
 from churnvalue.config.sections import (
-    Action,
     Checks,
     Config,
     EventColumns,
     EventSource,
-    FromColumn,
     Mlflow,
     Outcome,
     Population,
-    Retention,
-    Timing,
     Training,
     Value,
 )
+from churnvalue.config.timing import Timing
 
 __all__ = [
     "Action",
     "Checks",
     "Config",
+    "ContactColumns",
+    "Contacts",
     "EventColumns",
     "EventSource",
+    "Floor",
     "FromColumn",
     "Mlflow",
     "Outcome",
     "Population",
     "Retention",
+    "ServiceLevel",
     "Timing",
     "Training",
     "Value",

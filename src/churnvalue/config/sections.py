@@ -6,37 +6,12 @@ Every section but ``[[events]]`` has defaults, which stand here and nowhere else
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from churnvalue.clock import micros, zone
-
-Text = Annotated[str, Field(min_length=1)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
-Days = Annotated[int, Field(ge=1, le=36_500)]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Money = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
-ClockTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
-
-
-class Section(BaseModel):
-    """A part of the configuration; unknown keys are errors and nothing changes after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_truth(cls, value: Any) -> Any:
-        # Nothing here is a yes or no, and Python would take true for the number 1.
-        if isinstance(value, bool):
-            raise ValueError("must not be true or false")
-        return value
-
-
-class FromColumn(Section):
-    """The value stands in a column of the source."""
-
-    column: Text
+from churnvalue.config.retention import Contacts, Retention
+from churnvalue.config.section import Days, FromColumn, Money, Name, Section, Share, Text
+from churnvalue.config.timing import Timing
 
 
 class EventColumns(Section):
@@ -118,51 +93,6 @@ class Value(Section):
     cost: dict[str, Money] = {}
 
 
-class Action(Section):
-    """Something that may keep a customer; ``save_rate`` are the parameters of a Beta distribution."""
-
-    id: Name
-    contact_cost: Money = 0.0
-    incentive: Money = 0.0
-    redemption: Share = 0.0
-    capacity: Annotated[int, Field(ge=0)] | None = None
-    channel: Name = "email"
-    save_rate: tuple[Positive, Positive] = (6.0, 14.0)
-
-
-class Retention(Section):
-    """What may be spent on keeping customers, on whom, and how much is kept for learning."""
-
-    budget: Money = 5000.0
-    holdout: Annotated[float, Field(ge=0.0, le=0.9)] = 0.05
-    explore: Annotated[float, Field(ge=0.0, le=0.9)] = 0.05
-    actions: tuple[Action, ...] = (
-        Action(id="call", contact_cost=4.0, capacity=500, channel="call", save_rate=(6.0, 14.0)),
-        Action(id="voucher", contact_cost=0.05, incentive=10.0, redemption=0.3, save_rate=(4.0, 16.0)),
-    )
-
-    @model_validator(mode="after")
-    def _distinct(self) -> "Retention":
-        names = [action.id for action in self.actions]
-        if len(set(names)) < len(names) or "none" in names:
-            raise ValueError(f"action ids must be distinct and none may be 'none', but {names} came")
-        return self
-
-
-class Timing(Section):
-    """When messages may go out, by the customer's clock. ``default_hour`` serves logs that know only the day."""
-
-    timezone: str | FromColumn = "UTC"
-    quiet_hours: tuple[ClockTime, ClockTime] | None = ("21:00", "08:00")
-    max_per_week: Annotated[int, Field(ge=0)] = 2
-    min_gap_hours: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 48.0
-    capacity_per_hour: Annotated[int, Field(ge=0)] | None = None
-    explore: Annotated[float, Field(ge=0.0, le=0.9)] = 0.05
-    default_hour: Annotated[int, Field(ge=0, le=23)] = 10
-
-    _zone = field_validator("timezone")(lambda value: zone(value).key if isinstance(value, str) else value)
-
-
 class Mlflow(Section):
     """Where runs and models are kept; a relative SQLite path is taken from the configuration's folder."""
 
@@ -184,6 +114,7 @@ class Config(Section):
     training: Training = Training()
     value: Value = Value()
     retention: Retention = Retention()
+    contacts: Contacts = Contacts()
     timing: Timing = Timing()
     mlflow: Mlflow = Mlflow()
     models: dict[str, str] = {}
