@@ -1,10 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from churnvalue.config import Action, Retention, Value
+from churnvalue.config import Action, Floor, Retention, ServiceLevel, Value
+from churnvalue.decisions.candidates import Known, assumed_effects
 from churnvalue.decisions.retention import RetentionPlan, plan_retention
 from churnvalue.decisions.tiers import tiers
+from churnvalue.errors import DefinitionError
 
 COLUMNS = [
     "customer_id",
@@ -16,12 +20,19 @@ COLUMNS = [
     "profit_p10",
     "profit_p90",
     "cost",
+    "service_profit",
+    "service_cost",
     "group",
     "propensity",
     "eligible",
-    "reason",
+    "planned_action",
+    "p_stay_change",
+    "stake",
+    "p_profit",
     "evidence",
     "policy_version",
+    "reason",
+    "next_category",
 ]
 CERTAIN = Retention(holdout=0.0, explore=0.0)
 
@@ -39,6 +50,9 @@ def scores(customers=600, seed=1):
             "clv": clv,
             "clv_p10": clv - 5,
             "clv_p90": clv * 1.5,
+            "p_below_zero": (clv < 0) * 1.0,
+            "attainable": clv * 1.2,
+            "cost_to_serve": 0.0,
         }
     )
     return table.assign(tier=tiers(table))
@@ -65,7 +79,7 @@ def test_by_hand():
     assert table["expected_profit"].tolist() == [pytest.approx(17.0), 0.0, 0.0, 0.0, 0.0]
     assert table["cost"].tolist() == [4.0, 0.0, 0.0, 0.0, 0.0]
     assert table["eligible"].tolist() == [True, False, False, False, False]
-    assert table["service_level"].tolist() == ["self-service"] * 3 + ["charged", "self-service"]
+    assert table["service_level"].tolist() == ["standard"] * 3 + ["self-service", "standard"]
     assert table["reason"].tolist() == [
         "50 % likely to leave, 140.00 at stake; call at 4.00 is expected to earn 17.00 beyond its cost",
         "0 % likely to leave, 70.00 at stake; voucher at 3.05 would cost more than it is expected to save",
@@ -195,6 +209,74 @@ def test_no_actions_and_nobody():
 
 def test_notes_say_what_the_plan_rests_on():
     notes = plan_retention(scores(), Retention(), Value()).notes
-    assert "save rates are assumed: call keeps 30 % of those who would leave, Beta(6, 14)" in notes[0]
-    assert "next 1095 days, discounted at 10 % a year" in notes[1]
-    assert "if the true save rates are half of the assumed" in notes[2]
+    assert "call: no experiment; a share of Beta(6, 14), 30% on average" in notes[0]
+    assert any("next 1095 days, discounted at 10 % a year" in note for note in notes)
+    assert any(note.startswith("If actions keep half as many as expected they earn") for note in notes)
+    assert "The next 100 would earn" in plan_retention(scores(), Retention(budget=100.0), Value()).notes[-1]
+    assert "More money would earn nothing." in plan_retention(scores(), Retention(budget=1e6), Value()).notes[-1]
+
+
+def test_measured_effects_take_the_place_of_assumed_ones():
+    table = small([70.0, 70.0], [0.5, 0.5])
+    effects = assumed_effects(np.array([0.5, 0.5]), CERTAIN.actions)
+    effects = replace(
+        effects,
+        stay=np.array([[0.0, 0.1], [-0.02, 0.0]]),  # the call does nothing for the first and harm to the second
+        stay_p10=np.array([[-0.01, 0.05], [-0.04, -0.1]]),
+        stay_p90=np.array([[0.01, 0.15], [0.0, 0.01]]),
+        evidence=np.array(["experiment", "experiment"]),
+    )
+    table = plan_retention(table, CERTAIN, Value(), known=Known(effects)).plan
+    assert table["action"].tolist() == ["voucher", "none"]
+    assert table["expected_profit"].tolist() == pytest.approx([0.1 * 140.0 - 3.05, 0.0])
+    assert table["p_stay_change"].tolist() == [0.1, 0.0]
+    assert (table["evidence"] == "experiment").all()
+    with pytest.raises(DefinitionError, match="Effects must be of the 3 customers"):
+        plan_retention(small([7.0, 7.0, 7.0], [0.5, 0.5, 0.5]), CERTAIN, Value(), known=Known(effects))
+
+
+def test_excluded_customers_are_left_alone():
+    known = Known(excluded={"00001": "left alone: unsubscribe within the last 30 days"}, next_category={"00000": "tea"})
+    plan = plan_retention(scores(50), CERTAIN, Value(), known=known)
+    row = plan.plan.set_index("customer_id").loc["00001"]
+    assert (row["action"], row["planned_action"], row["eligible"]) == ("none", "none", False)
+    assert row["reason"].startswith("left alone: unsubscribe")
+    assert plan.notes[-1] == "1 customers are left alone by [retention] exclude."
+    assert plan.plan["next_category"].dropna().tolist() == ["tea"]
+
+
+def test_those_held_out_and_exploring_are_told_what_they_would_get():
+    undrawn = plan_retention(scores(), CERTAIN.model_copy(update={"budget": 1e6}), Value()).plan
+    drawn = plan_retention(scores(), Retention(holdout=0.3, explore=0.3, budget=1e6), Value()).plan
+    assert (drawn["group"] != "exploit").sum() > 200
+    assert (drawn["planned_action"] == undrawn["action"]).all()
+    assert drawn["stake"].tolist() == undrawn["stake"].tolist()
+
+
+def test_service_and_actions_draw_on_one_budget():
+    level = ServiceLevel(id="preferred", tiers=("steady",), cost_factor=2.0, save_rate=(10, 10))
+    retention = CERTAIN.model_copy(
+        update={"service_levels": (level,), "actions": (Action(id="call", contact_cost=4.0),)}
+    )
+    table = small([70.0, 70.0], [0.5, 0.5]).assign(cost_to_serve=[10.0, 1000.0])
+    # V = 140; service keeps half: .5 · .5 · 140 - 10 = 25; a call beside it .5 · .3 · 140 · .5 - 4 = 6.5, alone 17.
+    both = plan_retention(table, retention.model_copy(update={"budget": 100.0}), Value()).plan
+    assert both["service_level"].tolist() == ["preferred", "as today"]
+    assert both["service_profit"].tolist() == pytest.approx([25.0, 0.0])
+    assert both["expected_profit"].tolist() == pytest.approx([6.5, 17.0])
+    assert both["reason"].iloc[0].endswith("; preferred service is expected to earn 25.00 against today's")
+    poor = plan_retention(table, retention.model_copy(update={"budget": 8.0}), Value()).plan
+    assert poor["service_level"].tolist() == ["as today", "as today"]
+    assert poor["expected_profit"].tolist() == pytest.approx([17.0, 17.0])
+
+
+def test_floors_hold_or_are_refused():
+    floor = Floor(tier="steady", customers=3, action="voucher")
+    retention = CERTAIN.model_copy(update={"floors": (floor,)})
+    table = small([70.0, 60.0, 50.0, 40.0], [0.5] * 4)
+    assert (plan_retention(table, retention, Value()).plan["action"] == "voucher").sum() == 3
+    with pytest.raises(DefinitionError, match="floor"):
+        plan_retention(table, retention.model_copy(update={"budget": 3.0}), Value())
+    wrong = CERTAIN.model_copy(update={"floors": (Floor(tier="stedy", customers=1),)})
+    with pytest.raises(DefinitionError, match=r"Unknown tier 'stedy' in .* Did you mean 'steady'"):
+        plan_retention(table, wrong, Value())

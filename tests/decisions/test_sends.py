@@ -182,7 +182,7 @@ def test_nobody():
 
 def test_input_is_checked():
     with pytest.raises(
-        DefinitionError, match=r"shape \(1, 168\) and zones one entry a row of the plan, but \(2, 168\)"
+        DefinitionError, match=r"shape \(1, 168\), but \(2, 168\)"
     ):
         plan_sends(plan(["call"]), habit(1, 2), "UTC", rules())
     with pytest.raises(DefinitionError, match="Action 'letter' must have a channel"):

@@ -103,6 +103,14 @@ def test_there_is_one_model_of_each_and_value_agrees_with_the_others(learned, co
     assert churn.bands[0] <= churn.bands[1]
 
 
+def test_equity_is_what_everyone_is_worth_now(learned, material):
+    value = learned.models["value"].predict(material.now)
+    assert learned.equity.customers == len(material.now)
+    assert learned.equity.total.value == pytest.approx(value["clv"].sum())
+    assert learned.equity.total.low < learned.equity.total.value < learned.equity.total.high
+    assert 0.2 < learned.equity.tops[-1].value_share <= 1.0
+
+
 def test_bands_part_the_base_in_thirds(learned, material):
     churn = learned.models["churn"]
     band = churn.band(churn.predict(material.now)["p_churn"].to_numpy())
@@ -159,6 +167,7 @@ def test_without_amounts_there_is_no_spend(material, loaded):
     assert set(found.models) == {"churn", "orders", "value"}
     assert found.models["value"].spend is None
     assert found.models["value"].predict(material.now)["clv"].isna().all()
+    assert found.equity is None
 
 
 def test_a_target_that_is_the_same_for_everyone_is_refused(material, loaded):

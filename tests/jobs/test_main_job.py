@@ -33,7 +33,10 @@ from churnvalue.snapshots import training_cutoffs
 from churnvalue.storage import read_manifest
 from churnvalue.tracking.packages import MODEL_FILES
 
-MONEY = ["spend", "spend_p10", "spend_p50", "spend_p90", "clv", "clv_p10", "clv_p90"]
+MONEY = [
+    *("spend", "spend_p10", "spend_p50", "spend_p90", "clv", "clv_p10", "clv_p90"),
+    *("p_below_zero", "cost_to_serve", "attainable"),
+]
 RETURNS = ["p_return_7d", "p_return_14d", "p_return_30d"]
 TIME = pa.timestamp("us", tz="UTC")
 DRIVERS = pa.list_(
@@ -44,6 +47,7 @@ SCORES = {
     "cutoff": TIME,
     **dict.fromkeys(["p_churn", "orders", *MONEY, *RETURNS], pa.float64()),
     "tier": pa.string(),
+    "previous_tier": pa.string(),
     "percentile": pa.float64(),
     "band": pa.string(),
     "drivers": DRIVERS,

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
-from churnvalue.models.calibration import level
+from churnvalue.models.calibration import foretold_level, level
 from made_customers import make_features, make_targets
 
 links = st.lists(st.floats(-3, 3), min_size=2, max_size=30)
@@ -65,3 +65,29 @@ def test_what_no_level_can_reach_gets_none(link, value):
 
 def test_nobody_gives_no_level():
     assert level(np.zeros(0), np.zeros(0), "logit") == 0.0
+
+
+def test_windows_that_agree_teach_their_level():
+    # Half the newest, half the mean: 0.5 * 0.4 + 0.5 * 0.3
+    found = foretold_level(np.array([0.2, 0.4]), alone=np.array([0.1, 0.1]), neutral=-1.0, independent=2.0)
+    assert found == pytest.approx(0.35)
+
+
+def test_windows_that_disagree_leave_the_word_to_buy_till_you_die():
+    # Variance 0.18 over two windows is 0.09 = 0.3^2: half the way from the neutral level.
+    needed, alone = np.array([0.0, 0.4]), np.array([0.3, -0.3])
+    assert foretold_level(needed, alone, neutral=-1.0, independent=2.0) == pytest.approx(-1.0 + 0.5 * 1.3)
+
+
+@given(st.lists(st.tuples(st.floats(-3, 3), st.floats(-3, 3)), min_size=1, max_size=8), st.floats(-3, 3))
+@quick
+def test_the_level_lies_between_the_windows_and_buy_till_you_die(windows, neutral):
+    needed, alone = np.array(windows).T
+    found = foretold_level(needed, alone, neutral, independent=1.0)
+    measured = 0.5 * needed[-1] + 0.5 * needed.mean()
+    assert min(measured, neutral) - 1e-12 <= found <= max(measured, neutral) + 1e-12
+    assert abs(found - measured) >= abs(foretold_level(needed, alone, neutral, independent=3.0) - measured) - 1e-12
+
+
+def test_a_single_window_is_believed():
+    assert foretold_level(np.array([0.7]), np.array([-2.0]), neutral=0.0, independent=1.0) == pytest.approx(0.7)

@@ -7,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churnvalue.models.buy_till_you_die import summary
-from churnvalue.models.customer_value import RETURN_DAYS, Terms, ValueModel, cost_features, is_sent, mean_cost_an_order
+from churnvalue.models.customer_value import (
+    RETURN_DAYS,
+    Terms,
+    ValueModel,
+    _Spread,
+    cost_features,
+    is_sent,
+    mean_cost_an_order,
+)
 from made_customers import COST
 
 YEAR = 365
@@ -168,7 +176,7 @@ def test_whatever_is_said_stays_in_its_bounds(p_churn, rate, horizon_days, value
 def test_without_amounts_there_is_no_value_but_people_come_back(base):
     terms = Terms(90, 365, 0.35, 0.1, COST)
     found = ValueModel(base.blend("churn"), None, base.buying, terms, 1.0, 1.0).predict(base.features)
-    assert found[["clv", "clv_p10", "clv_p90"]].isna().all(axis=None)
+    assert found[["clv", "clv_p10", "clv_p90", "p_below_zero", "cost_to_serve"]].isna().all(axis=None)
     assert found[["p_return_7d", "p_return_14d", "p_return_30d"]].notna().all(axis=None)
 
 
@@ -196,3 +204,49 @@ def test_every_feature_that_is_read_is_an_input(base):
     found = value.predict(base.features[list(value.inputs)])
     assert found.equals(value.predict(base.features))
     assert found.index.equals(base.features.index)
+
+
+# How value may turn out
+
+
+def test_risk_and_interval_are_of_one_distribution():
+    # Who comes back (.8) brings a lognormal margin and causes orders; who does not costs what is sent.
+    terms = replace(ONE_YEAR, cost={"ticket": 6.0, "message_sent": 0.11})
+    said = model(terms, rate=11 / YEAR, p_churn=0.2)
+    found = said.predict(customer(orders=4, tickets=24, messages=100)).iloc[0]
+    caused, sent = 10 * 144 / 6, 100 * 0.11 / 1.1
+    rng = np.random.default_rng(5)
+    margin = rng.lognormal(np.log(100 / 0.8) - 0.5**2 / 2, 0.5, 400_000)
+    back = rng.random(len(margin)) < 0.8
+    value = np.where(back, margin - caused / 0.8, 0.0) - sent
+    assert found["cost_to_serve"] == pytest.approx(caused + sent)
+    assert found["clv"] == pytest.approx(value.mean(), abs=0.3)
+    assert found["p_below_zero"] == pytest.approx((value[back] < 0).mean(), abs=0.003)
+    assert found["clv_p10"] == pytest.approx(np.quantile(value, 0.1), abs=1.0)
+    assert found["clv_p90"] == pytest.approx(np.quantile(value, 0.9), abs=1.0)
+
+
+def test_the_silent_cost_what_is_sent_and_no_orders():
+    terms = replace(ONE_YEAR, cost={"ticket": 6.0, "message_sent": 0.11})
+    found = model(terms, rate=11 / YEAR, p_churn=0.95).predict(customer(orders=4, tickets=1, messages=100)).iloc[0]
+    assert found["clv_p10"] == pytest.approx(-10.0)
+
+
+def test_risk_rises_with_cost_and_is_nothing_without():
+    frame = customer(orders=4, tickets=3)
+    risks = [
+        model(replace(ONE_YEAR, cost={"ticket": cost}), rate=11 / YEAR).predict(frame)["p_below_zero"].iloc[0]
+        for cost in (0.0, 5.0, 20.0, 80.0, 1e6)
+    ]
+    assert risks[0] == 0.0
+    assert (np.diff(risks) > 0).all()
+    assert risks[-1] == pytest.approx(1.0)
+
+
+@given(st.floats(0.001, 0.999), st.floats(0, 300), st.floats(0, 50), st.floats(0.01, 0.99))
+@settings(max_examples=60, deadline=None)
+def test_quantiles_rise_with_the_level(p_silent, caused, sent, level):
+    spread = _Spread(*(np.array([each]) for each in (p_silent, 100.0, caused, sent)), dispersion=0.8)
+    low, high = spread.quantile(level * 0.99)[0], spread.quantile(level)[0]
+    assert low <= high
+    assert (spread.p_below_zero() <= 1).all()

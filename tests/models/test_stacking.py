@@ -29,8 +29,8 @@ def test_counts_of_purchases_too():
 
 def test_leans_to_a_half_each_where_there_is_little_to_learn_from():
     few = stack([window(3, 1.5, 0.0, rows=100)], "logit")
-    assert few == pytest.approx(PRIOR, abs=0.12)
-    assert stack([], "logit") == PRIOR
+    assert few == pytest.approx(PRIOR["logit"], abs=0.12)
+    assert stack([], "logit") == PRIOR["logit"] == (0.5, 0.5)
 
 
 def test_weights_are_never_negative():
@@ -41,4 +41,14 @@ def test_weights_are_never_negative():
 
 def test_nobody_with_the_outcome_is_no_lesson():
     nobody = Window(np.arange(5.0), np.arange(5.0), np.zeros(5))
-    assert stack([nobody], "log") == PRIOR
+    assert stack([nobody], "log") == PRIOR["log"]
+
+
+def test_a_mean_of_two_blurred_views_of_money_spreads_customers_too_little():
+    # Each part sees the truth through its own noise and is calibrated alone; half of each is then too timid.
+    generator = np.random.default_rng(8)
+    truth = generator.normal(0, 1, 200_000)
+    trees, buying = (0.8 * (truth + generator.normal(0, 0.5, len(truth))) for _ in range(2))
+    orders = generator.poisson(np.exp(truth - 1)).astype(float)
+    assert sum(stack([Window(trees, buying, orders)], "log")) > 1.05
+    assert sum(stack([], "log")) == pytest.approx(1.1)

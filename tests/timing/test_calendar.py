@@ -1,5 +1,5 @@
 from datetime import datetime
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 import pytest
@@ -109,3 +109,27 @@ def test_never_in_quiet_hours_and_always_on_a_clock_that_exists(zone, day, minut
         clock = f"{there.hour:02d}:00"
         quiet = start <= clock < end if start <= end else clock >= start or clock < end
         assert not quiet
+
+
+def test_ten_thousand_zones_dates_and_rules():
+    generator = np.random.default_rng(168)
+    names = sorted(available_timezones() - {"localtime", "Factory"})
+    tables = {name: ZoneInfo(name) for name in names}
+    for _ in range(10_000):
+        name = names[generator.integers(len(names))]
+        as_of = int(generator.integers(12 * 365, 65 * 365) * DAY + generator.integers(0, 96) * HOUR // 4)
+        start, length = int(generator.integers(0, 24)), int(generator.integers(0, 23))
+        quiet = (f"{start:02d}:00", f"{(start + length) % 24:02d}:00")
+        slots = send_slots(as_of, name, quiet)
+        hour = slots.slot % 24
+        assert not ((hour - start) % 24 < length).any()
+        # Every wall clock stands: it is what the zone says of that moment.
+        for place in generator.integers(0, len(hour), 3).tolist():
+            there = moment(int(slots.send_at[place])).astimezone(tables[name])
+            assert (there.weekday() * 24 + there.hour, there.minute) == (slots.slot[place], 0)
+
+
+def test_only_on_some_weekdays():
+    slots = send_slots(micros("2011-09-01"), "Asia/Seoul", ("18:00", "09:00"), weekdays=("Mon", "Tue"))
+    assert set(slots.slot // 24) == {0, 1}
+    assert len(slots.slot) == 18

@@ -1,55 +1,47 @@
-"""What each action is worth for each customer, from an assumed save rate, and who may get it."""
+"""What each action is worth for each customer: one sum, in profit."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-from scipy.stats import beta
+from scipy.stats import beta, norm
 
 from churnvalue.config import Action
-from churnvalue.decisions.tiers import BELOW_ZERO
-from churnvalue.errors import OutputError
+from churnvalue.effects.action_effects import ASSUMPTION, ActionEffects
 
 STAY_FLOOR = 0.2
+_P90 = float(norm.ppf(0.9))
 
 Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
 class ActionValue:
-    """Worth of each action for each customer, in money; shape (n, A) but for ``cost``, (A,).
-
-    NaN where clv or p_churn is.
+    """Worth of each action for each customer, in money; shape (n, A) unless told. NaN where clv or p_churn is.
 
     Attributes:
         stake: Value given staying; shape (n,).
-        saved: Expected value saved, before cost.
-        cost: Expected cost of one customer: contact, and the incentive for those who redeem it.
-        profit: ``saved - cost``.
-        profit_p10: The same at the 10 % quantile of the save rate.
+        stay: Expected change of the probability of staying.
+        worth_of_staying: What one more unit of the probability of staying adds.
+        gained: Expected value gained, before cost and after fatigue.
+        cost: Expected money spent on one customer: contact, and the incentive for those who redeem it; shape (A,).
+        profit: ``gained - cost``.
+        profit_p10: The same at the 10 % quantile of the change of staying.
         profit_p90: At its 90 % quantile.
+        p_profit: Probability, over the same uncertainty, that the profit is above 0.
+        break_even: Change of the probability of staying at which the profit is 0.
     """
 
     stake: Floats
-    saved: Floats
+    stay: Floats
+    worth_of_staying: Floats
+    gained: Floats
     cost: Floats
     profit: Floats
     profit_p10: Floats
     profit_p90: Floats
-
-
-@dataclass(frozen=True, eq=False)
-class Candidates:
-    """What is known before anything is decided; rows by customer_id."""
-
-    scores: pd.DataFrame
-    p_churn: Floats
-    worth: ActionValue
-    below_zero: Bools
-    eligible: Bools
-    capacity: Floats
+    p_profit: Floats
+    break_even: Floats
 
 
 def value_given_staying(clv: Floats, p_churn: Floats) -> Floats:
@@ -62,39 +54,58 @@ def value_given_staying(clv: Floats, p_churn: Floats) -> Floats:
     return np.asarray(clv / np.maximum(1.0 - p_churn, STAY_FLOOR))
 
 
-def action_value(clv: Floats, p_churn: Floats, actions: tuple[Action, ...]) -> ActionValue:
-    """Worth of each action: ``p_churn · save_rate · V_stay - contact_cost - redemption · incentive``.
+def action_value(clv: Floats, p_churn: Floats, actions: tuple[Action, ...], effects: ActionEffects) -> ActionValue:
+    """Worth of each action: ``τ·V + P(stay | action)·δ - contact - redemption·incentive - fatigue``.
 
-    The incentive is paid to all who redeem it, also to those who would have stayed. The quantiles are those
-    of the save rate's Beta distribution alone: the interval of ``clv`` tells how a customer may turn out, not
-    how sure its mean is.
+    τ is the change of the probability of staying, V the value given staying and δ = ``spend_change · V`` what the
+    action changes for those who stay. The incentive is paid to all who redeem it, also to those who would have stayed.
+    The quantiles are those of τ alone: the interval of ``clv`` tells how a customer may turn out, not how sure its mean
+    is.
     """
     stake = value_given_staying(clv, p_churn)
-    at_risk = (p_churn * stake)[:, None]
-    cost = np.array(
-        [action.contact_cost + action.redemption * action.incentive for action in actions], dtype=np.float64
+
+    def each(name: str) -> Floats:
+        return np.array([getattr(action, name) for action in actions], dtype=np.float64)
+
+    cost = each("contact_cost") + effects.redemption * each("incentive")
+    # The sum is a straight line in τ: its slope is what one more point of staying is worth, its base what is sure.
+    slope = stake[:, None] * (1.0 + each("spend_change"))
+    base = ((1.0 - p_churn) * stake)[:, None] * each("spend_change") - each("fatigue")
+    gained, low, high = (slope * stay + base for stay in (effects.stay, effects.stay_p10, effects.stay_p90))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        break_even = np.where(slope > 0, (cost - base) / slope, np.where(cost < base, -np.inf, np.inf))
+    unknown = np.isnan(slope + base)
+    break_even[unknown] = np.nan
+    return ActionValue(
+        stake,
+        effects.stay,
+        slope,
+        gained,
+        cost,
+        gained - cost,
+        low - cost,
+        high - cost,
+        np.where(unknown, np.nan, _above(break_even, p_churn, actions, effects)),
+        break_even,
     )
-    a, b = np.array([action.save_rate for action in actions], dtype=np.float64).reshape(-1, 2).T
-    saved = at_risk * (a / (a + b))
-    low, high = (at_risk * beta.ppf(q, a, b) - cost for q in (0.1, 0.9))
-    return ActionValue(stake, saved, cost, saved - cost, low, high)
 
 
-def candidates(scores: pd.DataFrame, actions: tuple[Action, ...]) -> Candidates:
-    """Put customers in the order of their ids, value each action and find who may get which."""
-    needed = ("customer_id", "cutoff", "p_churn", "clv", "tier")
-    missing = [name for name in needed if name not in scores.columns]
-    if missing:
-        raise OutputError(f"Scores must have the columns {missing}, but they are missing. Score the customers anew.")
-    scores = scores.sort_values("customer_id", kind="stable", ignore_index=True)
-    twice = scores.loc[scores["customer_id"].duplicated(), "customer_id"]
-    if len(twice):
-        raise OutputError(f"Scores must hold one row a customer, but '{twice.iloc[0]}' comes twice. Score them anew.")
-    clv, p_churn = (scores[name].to_numpy(dtype=np.float64) for name in ("clv", "p_churn"))
-    worth = action_value(clv, p_churn, actions)
-    below_zero = (clv < 0) | (scores["tier"] == BELOW_ZERO).to_numpy(dtype=bool)
-    capacity = np.array(
-        [np.inf if action.capacity is None else action.capacity for action in actions], dtype=np.float64
-    )
-    eligible = ((worth.profit > 0) | (worth.profit_p90 > 0)) & ~below_zero[:, None] & (capacity >= 1)
-    return Candidates(scores, p_churn, worth, below_zero, eligible, capacity)
+def _above(threshold: Floats, p_churn: Floats, actions: tuple[Action, ...], effects: ActionEffects) -> Floats:
+    """Probability that each change of staying exceeds a threshold; shape (n, A).
+
+    An assumed one is a Beta distribution times ``p_churn``, a measured one taken as normal.
+    """
+    chance = np.empty(threshold.shape)
+    for column, action in enumerate(actions):
+        limit = threshold[:, column]
+        if effects.evidence[column] == ASSUMPTION:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                rate = np.where(p_churn > 0, limit / p_churn, np.where(limit < 0, -np.inf, np.inf))
+            chance[:, column] = beta.sf(rate, *action.save_rate)
+        else:
+            spread = (effects.stay_p90[:, column] - effects.stay_p10[:, column]) / (2.0 * _P90)
+            middle = (effects.stay_p90[:, column] + effects.stay_p10[:, column]) / 2.0
+            gap = middle - limit
+            with np.errstate(divide="ignore", invalid="ignore"):
+                chance[:, column] = norm.cdf(np.where(spread > 0, gap / spread, np.where(gap > 0, np.inf, -np.inf)))
+    return chance

@@ -1,27 +1,51 @@
-"""Which customer gets which action, so that a budget and the capacity of each action earn the most.
+"""Which customer gets which option, so that a budget and capacities earn the most, with a bound on what any plan could earn.
 
-The multiple-choice knapsack by efficiency: every customer's next better action stands in one queue, ordered
-by the profit it adds for each unit of money it adds. The budget only says where the queue stops, so more
-budget never earns less. This module knows nothing of customers or of what the actions are.
+An option is whatever a customer can get at most one of: an action, or a pair of service level and action. This module knows
+nothing of customers or of what the options are.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from churnvalue.decisions.blocks import Block, Bools, Floats, Ints, Numbers, plain
+from churnvalue.decisions.contested import contest, contested_curve, told
+from churnvalue.decisions.prices import Problem
+from churnvalue.decisions.queues import Spending, spend
 from churnvalue.errors import DefinitionError
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-
 NONE = -1
-CURVE_POINTS = 101
-_TOTALS = ("cost", "expected_profit", "customers", "marginal_profit")
-# Sums of prices such as 3.05 miss the exact budget by rounding alone.
-_ROUNDING = 1.0 + 1e-12
+_PROVEN = 1e-7
+
+
+@dataclass(frozen=True, eq=False)
+class Floor:
+    """At least ``customers`` of those charged in ``segment`` get one of ``options``, a mask of shape (A,)."""
+
+    segment: int
+    options: Bools
+    customers: int
+
+
+@dataclass(frozen=True, eq=False)
+class Limits:
+    """What a plan must keep.
+
+    Attributes:
+        budget: Money for all charged customers together.
+        capacity: Shape (R,): how many charged customers may use each resource; infinity for no limit.
+        uses: Shape (A, R): which resources an option uses.
+        floors: Customers who must get something.
+        segment: Shape (n,), from 0: the segment of each customer; needed where there are floors.
+    """
+
+    budget: float
+    capacity: Floats = field(default_factory=lambda: np.zeros(0))
+    uses: npt.NDArray[np.generic] | None = None
+    floors: tuple[Floor, ...] = ()
+    segment: Ints | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,213 +53,200 @@ class Allocation:
     """What each customer gets.
 
     Attributes:
-        choice: Index of the action, -1 for none; shape (n,).
+        choice: Index of the option, -1 for none; shape (n,).
         price: Profit that the next unit of money would add; 0 when the budget is enough for everything
             worthwhile.
         cost: Money spent on charged customers.
         profit: What it earns.
+        bound: What no plan within the limits can exceed.
         curve: Columns budget, cost, expected_profit, customers, marginal_profit; budgets rise from 0 to the
             whole cost of everything worthwhile and include the given one.
+        capacity_price: Profit that one more place of each resource would add, shape (R,).
+        floor_price: Profit that one customer less of each floor would add, shape (F,).
     """
 
     choice: Ints
     price: float
     cost: float
     profit: float
+    bound: float
     curve: pd.DataFrame
+    capacity_price: Floats
+    floor_price: Floats
 
-
-@dataclass(frozen=True, eq=False)
-class _Queue:
-    """Steps in the order in which money buys them: each moves a customer to a better action."""
-
-    row: Ints
-    old: Ints
-    new: Ints
-    extra: Floats
-    gain: Floats
-    efficiency: Floats
-
-    def take(self, keep: npt.NDArray[np.int64] | slice) -> "_Queue":
-        return _Queue(
-            self.row[keep],
-            self.old[keep],
-            self.new[keep],
-            self.extra[keep],
-            self.gain[keep],
-            self.efficiency[keep],
-        )
+    @property
+    def gap(self) -> float:
+        """Share of the bound that the plan may fall short of the best; 0 where it is proven to be the best."""
+        return max(self.bound - self.profit, 0.0) / self.bound if self.bound > 0 else 0.0
 
 
 def allocate(
-    profit: Floats,
-    cost: Floats,
+    profit: Numbers,
+    cost: Numbers,
     budget: float,
     capacity: Floats,
     tie_key: npt.NDArray[np.uint64],
     charged: Bools | None = None,
 ) -> Allocation:
-    """Return at most one action for each customer, within the budget and the capacity of each action.
+    """Return at most one option for each customer, within the budget and the capacity (A,) of each option.
 
-    A heuristic: on large populations the budget is used up to less than the cost of one action, and what it
-    loses to the optimum is about that; binding capacities may cost more. To keep a dear action from blocking
-    a small budget, the cheapest action alone, the cheapest two and so on are tried as well, and the best of
-    these plans is kept.
+    ``allocate_within`` with each option as a resource of its own.
+    """
+    return allocate_within(profit, cost, Limits(budget, capacity, np.eye(len(capacity))), tie_key, charged)
+
+
+def allocate_within(
+    profit: Numbers,
+    cost: Numbers,
+    limits: Limits,
+    tie_key: npt.NDArray[np.uint64],
+    charged: Bools | None = None,
+) -> Allocation:
+    """Return at most one option for each customer, within all limits.
+
+    With a budget alone: every customer's steps to better options stand in one queue by what they add for each unit of money;
+    more budget never earns less. With capacities or floors: the optimum, proven, for up to 1000 customers who compete; beyond,
+    a plan with the gap that it states, usually below a millionth.
 
     Args:
-        profit: Shape (n, A); minus infinity where the action is not allowed. Only what is above 0 is ever
-            chosen.
+        profit: Shape (n, A); minus infinity where the option is not allowed. Only what is above 0 is chosen, save for a floor.
         cost: Shape (n, A), at least 0.
-        budget: Money for all charged customers together.
-        capacity: Shape (A,): how many charged customers may get each action; infinity for no limit.
+        limits: Budget, capacities, floors.
         tie_key: Shape (n,), distinct: decides between equals, so that the order of rows never does.
         charged: Shape (n,): who uses up budget and capacity. The others are told what they would get at the
-            same price.
+            same prices.
 
     Raises:
-        DefinitionError: If shapes differ, a cost is negative or something is not a number.
+        DefinitionError: If shapes differ, a cost is negative, something is not a number, or no plan can keep the floors.
     """
-    _check(profit, cost, capacity, tie_key)
     charged = np.ones(len(profit), dtype=bool) if charged is None else charged
-    order = np.argsort(tie_key, kind="stable")
-    profit, cost, charged = profit[order], cost[order], charged[order]
-    # Rows for which nothing pays never enter the queue.
-    useful = np.flatnonzero((profit > 0).any(axis=1))
-    profit, cost, charged = profit[useful], cost[useful], charged[useful]
-    lowest = np.where(profit > 0, cost, np.inf).min(axis=0, initial=np.inf)
-    cheapest_first = np.argsort(lowest, kind="stable")
-    tables, queues = [], []
-    for size in range(1, profit.shape[1] + 1):
-        room = np.zeros(profit.shape[1])
-        room[cheapest_first[:size]] = capacity[cheapest_first[:size]]
-        queues.append(_queue(profit, cost, room, charged))
-        tables.append(_totals(queues[-1], charged))
-    whole = max((float(table["cost"].iloc[-1]) for table in tables), default=0.0)
-    budgets = np.unique(np.append(np.linspace(0.0, whole, CURVE_POINTS), budget))
-    curve, best = _curve(tables, budgets)
-    at = int(np.searchsorted(budgets, budget))
-    choice = np.full(len(order), NONE, dtype=np.int64)
-    if queues:
-        taken = queues[best[at]]
-        stop = _affordable(taken, charged, budget)
-        choice[order[useful[taken.row[:stop]]]] = taken.new[:stop]
-    point = curve.iloc[at]
+    uses = np.zeros((profit.shape[-1], 0)) if limits.uses is None else np.asarray(limits.uses, dtype=np.float64)
+    _check(profit, cost, limits, uses, (tie_key, charged))
+    block = plain(profit, cost, tie_key, charged)
+    alone = spend(lambda: [block], limits.budget)
+    resources = _scarce(block, limits, uses)
+    if not _contested(alone, block, limits, uses, resources):
+        return Allocation(
+            np.concatenate(alone.choice).astype(np.int64), alone.price, alone.cost, alone.profit, alone.bound, alone.curve,
+            np.zeros(len(limits.capacity)), np.zeros(len(limits.floors)),
+        )  # fmt: skip
+    return _compete(block, limits, uses, resources)
+
+
+def _scarce(block: Block, limits: Limits, uses: Floats) -> Ints:
+    """Resources for which there may be more charged customers than places; a floor may call for those who do not pay."""
+    least = -np.inf if limits.floors else 0.0
+    wanted = [
+        np.isfinite(room) and int(((block.profit[:, uses[:, r] > 0] > least).any(axis=1) & block.charged).sum()) > room
+        for r, room in enumerate(limits.capacity)
+    ]
+    return np.flatnonzero(wanted)
+
+
+def _contested(alone: Spending, block: Block, limits: Limits, uses: Floats, resources: Ints) -> bool:
+    """Whether the budget's own plan does not keep the other limits, or may not be the best that does."""
+    if not len(resources) and not limits.floors:
+        return False
+    choice = np.where(block.charged, alone.choice[0], NONE)
+    counts = np.bincount(choice[choice >= 0], minlength=len(uses))
+    kept = (counts @ uses[:, resources] <= limits.capacity[resources]).all()
+    segment = np.zeros(len(choice), dtype=np.int64) if limits.segment is None else limits.segment
+    for floor in limits.floors:
+        mine = choice[(segment == floor.segment) & (choice >= 0)]
+        kept &= floor.options[mine].sum() >= floor.customers
+    return not kept or alone.bound - alone.profit > _PROVEN * alone.bound
+
+
+def _compete(block: Block, limits: Limits, uses: Floats, resources: Ints) -> Allocation:
+    """Settle several limits, of those customers only for whom anything pays or who may fill a floor."""
+    segment = np.zeros(len(block.profit), dtype=np.int64) if limits.segment is None else np.asarray(limits.segment)
+    segments = max([int(segment.max(initial=0)), *(floor.segment for floor in limits.floors)]) + 1
+    table = np.zeros((segments, len(uses), len(resources) + len(limits.floors)))
+    table[:, :, : len(resources)] = uses[:, resources]
+    for number, floor in enumerate(limits.floors, len(resources)):
+        table[floor.segment, floor.options, number] = -1.0
+    floored = np.asarray((table < 0).any(axis=2))[segment]
+    wanted = (block.profit > 0) | (floored & np.isfinite(block.profit))
+    useful = np.flatnonzero(wanted.any(axis=1))
+    useful = useful[np.argsort(block.tie_key[useful], kind="stable")]
+    least = [-float(floor.customers) for floor in limits.floors]
+    bounds = np.array([limits.budget, *np.floor(limits.capacity[resources].clip(0.0)), *least])
+
+    def problem_of(rows: Ints) -> Problem:
+        cost = np.broadcast_to(block.cost, block.profit.shape)
+        profit, cost = (np.ascontiguousarray(part[rows], dtype=np.float64) for part in (block.profit, cost))
+        return Problem(profit, cost, segment[rows].astype(np.int64), table, bounds)
+
+    rows = useful[block.charged[useful]]
+    problem = problem_of(rows)
+    _check_floors(problem, limits, len(resources))
+    draw = _uniform(block.tie_key[rows])
+    settled = contest(problem, draw)
+    if settled is None:
+        raise DefinitionError(
+            f"Floors must fit into budget and capacities, but {[floor.customers for floor in limits.floors]} customers cannot be "
+            "held at once. Lower a floor, or raise the budget or a capacity."
+        )
+    choice = np.full(len(block.profit), NONE, dtype=np.int64)
+    choice[rows] = settled.choice
+    others = useful[~block.charged[useful]]
+    choice[others] = told(problem_of(others), settled.prices)
+    capacity_price = np.zeros(len(limits.capacity))
+    capacity_price[resources] = settled.prices[1 : 1 + len(resources)]
     return Allocation(
-        choice, float(point["marginal_profit"]), float(point["cost"]), float(point["expected_profit"]), curve
+        choice,
+        float(settled.prices[0]),
+        float(problem.used(settled.choice)[0]),
+        problem.earned(settled.choice),
+        settled.bound,
+        contested_curve(problem, draw, settled),
+        capacity_price,
+        settled.prices[1 + len(resources) :],
     )
 
 
-def _queue(profit: Floats, cost: Floats, capacity: Floats, charged: Bools) -> _Queue:
-    """Return all worthwhile steps, most efficient first, as far as capacities allow.
-
-    Whenever an action is full the steps that are left are worked out anew without it.
-    """
-    current = np.full(len(profit), NONE, dtype=np.int64)
-    room = capacity.astype(np.float64)
-    is_open = room >= 1
-    parts = []
-    while is_open.any():
-        steps = _steps(profit, cost, current, np.flatnonzero(is_open))
-        end, full = len(steps.row), NONE
-        for action in np.flatnonzero(is_open & np.isfinite(room)).tolist():
-            used = np.cumsum(((steps.new == action) * 1.0 - (steps.old == action)) * charged[steps.row])
-            over = np.flatnonzero(used > room[action])
-            if len(over) and over[0] < end:
-                end, full = int(over[0]), action
-        steps = steps.take(slice(0, end))
-        parts.append(steps)
-        current[steps.row] = steps.new
-        for action in range(len(room)):
-            room[action] -= charged[steps.row[steps.new == action]].sum()
-            room[action] += charged[steps.row[steps.old == action]].sum()
-        if full == NONE:
-            break
-        is_open[full] = False
-    if not parts:
-        return _steps(profit, cost, current, np.zeros(0, dtype=np.int64))
-    return _Queue(*(np.concatenate([getattr(part, name) for part in parts]) for name in _Queue.__dataclass_fields__))
+def _uniform(tie_key: npt.NDArray[np.uint64]) -> Floats:
+    """Numbers in [0, 1) that look random but belong to the key (splitmix64, Steele, Lea and Flood 2014)."""
+    mixed = tie_key * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53
 
 
-def _steps(profit: Floats, cost: Floats, current: Ints, actions: Ints) -> _Queue:
-    """Steps along each customer's upper hull of profit over cost, from ``current``, most efficient first."""
-    rows = np.arange(len(profit))
-    had = current >= 0
-    old, last = current.copy(), np.full(len(profit), np.inf)
-    now_profit = np.where(had, profit[rows, current], 0.0)
-    now_cost = np.where(had, cost[rows, current], 0.0)
-    found: list[_Queue] = []
-    for _ in actions:
-        gain = profit[np.ix_(rows, actions)] - now_profit[:, None]
-        extra = cost[np.ix_(rows, actions)] - now_cost[:, None]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            efficiency = np.where(gain > 0, np.where(extra > 0, gain / extra, np.inf), -np.inf)
-        top = efficiency.max(axis=1, initial=-np.inf)
-        moving = np.flatnonzero(top > -np.inf)
-        best = np.where(efficiency == top[:, None], gain, -np.inf)[moving].argmax(axis=1)
-        rows, old = rows[moving], old[moving]
-        # Rounding must not let a customer's second step overtake the first.
-        last = np.minimum(last[moving], top[moving])
-        found.append(_Queue(rows, old, actions[best], extra[moving, best], gain[moving, best], last))
-        old = actions[best]
-        now_profit, now_cost = profit[rows, old], cost[rows, old]
-    if not found:
-        nothing, empty = np.zeros(0, dtype=np.int64), np.zeros(0)
-        return _Queue(nothing, nothing, nothing, empty, empty, empty)
-    steps = _Queue(*(np.concatenate([getattr(part, name) for part in found]) for name in _Queue.__dataclass_fields__))
-    # What costs nothing is ordered by what it adds; among all other equals earlier rows, so smaller tie keys,
-    # come first.
-    free_gain = np.where(np.isinf(steps.efficiency), -steps.gain, 0.0)
-    return steps.take(np.lexsort((free_gain, -steps.efficiency)))
+def _check_floors(problem: Problem, limits: Limits, before: int) -> None:
+    """Refuse a floor that cannot be held even alone."""
+    for number, floor in enumerate(limits.floors):
+        fills = (problem.uses[:, :, before + number] < 0)[problem.segment] & np.isfinite(problem.profit)
+        could = int(fills.any(axis=1).sum())
+        if could < floor.customers:
+            raise DefinitionError(
+                f"A floor of {floor.customers} customers in segment {floor.segment} needs as many who may get one of its options, "
+                f"but there are {could}. Lower the floor."
+            )
+        cheapest = np.where(fills, problem.cost, np.inf).min(axis=1, initial=np.inf)
+        least = float(np.partition(cheapest, max(floor.customers - 1, 0))[: floor.customers].sum())
+        if least > limits.budget * (1.0 + 1e-12):
+            raise DefinitionError(
+                f"A floor of {floor.customers} customers in segment {floor.segment} costs at least {least:.2f}, but the budget is "
+                f"{limits.budget:.2f}. Lower the floor or raise the budget."
+            )
 
 
-def _totals(queue: _Queue, charged: Bools) -> pd.DataFrame:
-    """Cost, profit, customers after 0, 1, 2 … charged steps, and the efficiency of the step that follows."""
-    paid = queue.take(np.flatnonzero(charged[queue.row]))
-
-    def running(values: npt.NDArray[np.generic]) -> Floats:
-        return np.concatenate([[0.0], np.cumsum(values)])
-
-    # Rounding may turn a cost that does not change into one that falls by a trifle.
-    spent = np.maximum.accumulate(running(paid.extra))
-    customers = running(paid.old == NONE)
-    marginal = np.append(paid.efficiency, 0.0)
-    return pd.DataFrame(np.column_stack([spent, running(paid.gain), customers, marginal]), columns=list(_TOTALS))
-
-
-def _affordable(queue: _Queue, charged: Bools, budget: float) -> int:
-    """How many steps from the front of the queue the budget buys."""
-    spent = np.maximum.accumulate(np.cumsum(queue.extra * charged[queue.row])) if len(queue.row) else np.zeros(0)
-    return int(np.searchsorted(spent, budget * _ROUNDING, side="right"))
-
-
-def _curve(tables: list[pd.DataFrame], budgets: Floats) -> tuple[pd.DataFrame, Ints]:
-    """For each budget the totals of the best queue, and which it is; of equals the one with most actions."""
-    best = np.zeros(len(budgets), dtype=np.int64)
-    totals = np.zeros((len(budgets), len(_TOTALS)))
-    for index, table in enumerate(tables):
-        stop = np.searchsorted(table["cost"].to_numpy(), budgets * _ROUNDING, side="right") - 1
-        reached = table.to_numpy(dtype=np.float64)[stop]
-        better = reached[:, 1] >= totals[:, 1]
-        best[better], totals[better] = index, reached[better]
-    curve = pd.DataFrame(totals, columns=list(_TOTALS)).astype({"customers": np.int64})
-    curve.insert(0, "budget", budgets)
-    return curve, best
-
-
-def _check(profit: Floats, cost: Floats, capacity: Floats, tie_key: npt.NDArray[np.uint64]) -> None:
+def _check(
+    profit: Numbers, cost: Numbers, limits: Limits, uses: Floats, by_customer: tuple[npt.NDArray[np.generic], ...]
+) -> None:
     """Refuse what cannot be allocated."""
-    if (
-        profit.ndim != 2
-        or cost.shape != profit.shape
-        or capacity.shape != profit.shape[1:]
-        or len(tie_key) != len(profit)
-    ):
+    if profit.ndim != 2 or cost.shape != profit.shape or any(len(one) != len(profit) for one in by_customer) or (
+        uses.shape != (profit.shape[1], len(limits.capacity))
+    ):  # fmt: skip
         raise DefinitionError(
-            "Profit and cost must have the shape (customers, actions), capacity one entry an action, tie_key "
-            f"one a customer, but {profit.shape}, {cost.shape}, {capacity.shape} and {tie_key.shape} came."
+            "Profit and cost must have the shape (customers, options), capacity one entry a resource, uses (options, resources), "
+            f"tie_key and charged one a customer, but {profit.shape}, {cost.shape}, {limits.capacity.shape}, {uses.shape} and "
+            f"{[one.shape for one in by_customer]} came."
         )
-    if np.isnan(profit).any() or not np.isfinite(cost).all() or (cost < 0).any() or np.isnan(capacity).any():
+    if not np.isfinite(limits.budget) or limits.budget < 0 or np.isnan(limits.capacity).any():
         raise DefinitionError(
-            "Profit must not be NaN and cost must be finite and at least 0, but some are not. "
-            "Give a profit of minus infinity where an action is not allowed."
+            f"The budget must be finite and at least 0 and capacities known, but {limits.budget} and {limits.capacity} came."
         )
+    if limits.floors and (limits.segment is None or len(limits.segment) != len(profit)):
+        raise DefinitionError("Floors need the segment of every customer, but it is missing. Give limits.segment.")

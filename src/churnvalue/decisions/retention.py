@@ -1,7 +1,4 @@
-"""The plan: who gets which action, who is held out, who is drawn at random, and why.
-
-There is no experiment here: save rates are the configuration's assumption, and every row says so.
-"""
+"""The plan: who gets which action and which service, who is held out, and who is drawn at random."""
 
 from dataclasses import dataclass
 
@@ -10,8 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from churnvalue.config import Retention, Value
-from churnvalue.decisions.action_value import STAY_FLOOR, Candidates, candidates
-from churnvalue.decisions.allocation import NONE, Allocation, allocate
+from churnvalue.decisions.allocation import Allocation, Floor, Limits, allocate_within
 from churnvalue.decisions.assignment import (
     EXPLOIT,
     EXPLORE,
@@ -23,16 +19,20 @@ from churnvalue.decisions.assignment import (
     hashes,
     propensity,
 )
-from churnvalue.decisions.tiers import service_level
+from churnvalue.decisions.candidates import Candidates, Known, candidates
+from churnvalue.decisions.options import NONE, Options, options, profit_beside
+from churnvalue.decisions.plan_words import Outcome, notes, reasons
+from churnvalue.decisions.service import TODAY
+from churnvalue.decisions.tiers import TIERS
+from churnvalue.effects.action_effects import ASSUMPTION, EXPERIMENT
+from churnvalue.errors import DefinitionError, near_match
 
 NO_ACTION = "none"
-ASSUMPTION = "assumption"
-POLICY_VERSION = "assumed save rates 1"
+POLICY_VERSION = "net value 2"
 EXPLORE_SHARE = 0.2
-_HELD_OUT = "held out to measure the plan"
+AS_TODAY = "as today"
 
 Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
 
@@ -45,24 +45,27 @@ class RetentionPlan:
         curve: Budget, cost, expected profit, customers and marginal profit of the whole plan, exploration
             included. It starts where exploration is paid for and passes through the given budget.
         price: Profit that the next unit of money would add; 0 when the budget is enough.
+        gap: Share of the best possible profit that the plan may fall short of it.
         notes: What the plan rests on and how it came out, in sentences.
     """
 
     plan: pd.DataFrame
     curve: pd.DataFrame
     price: float
+    gap: float
     notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class _Decision:
-    """Who is in which group and gets which action, -1 for none; ``full``: whose capacity is used up."""
+class _Draws:
+    """Who is held out, who explores which action (-1 for none), and with which probability."""
 
     group: npt.NDArray[np.str_]
-    choice: Ints
-    chances: Floats
-    allocation: Allocation
-    full: Bools
+    drawn: Ints
+    rates: Floats
+
+
+_NOTHING_KNOWN = Known()
 
 
 def plan_retention(
@@ -70,152 +73,173 @@ def plan_retention(
     retention: Retention,
     value: Value,
     salt: str = "churnvalue",
-    policy_version: str = POLICY_VERSION,
+    known: Known = _NOTHING_KNOWN,
 ) -> RetentionPlan:
     """Return the plan for every scored customer.
 
-    - A customer can get an action (is eligible) if clv and p_churn are known, the tier is not below zero, the
-      action has capacity, and it would pay if the 90 % quantile of its save rate were true.
+    - Levels of service and actions draw on one budget; together they may be worth less than each alone.
     - The hold-out depends on id and ``salt`` alone: the same customers stay held out over all plans and
-      budgets.
+      budgets. They get no action, but the service that suits them: it is actions that are measured.
     - Exploration is drawn anew at each cutoff, uniformly among a customer's eligible actions. It may take a
       fifth of the budget, shared evenly among actions, and of each capacity; the rate is lowered where this
       binds, and an action is not explored where a propensity would fall below 0.001, with which nothing can
       be estimated.
-    - All others get what earns most. Budget and capacities hold for exploration and the rest together, at
-      expected costs.
-    - ``propensity`` is the probability, over the hash of the id and at the plan's price, of what the customer
-      got.
+    - All others get what earns most. Budget, capacities and floors hold for exploration and the rest
+      together, at expected costs.
+    - ``propensity`` is the probability, over the hash of the id and at the plan's prices, of what the customer
+      got; ``planned_action`` what they would get without hold-out and exploration.
 
     Raises:
         OutputError: If a column is missing or a customer comes twice.
+        DefinitionError: If no plan can keep the floors, or a tier is unknown.
     """
-    customers = candidates(scores, retention.actions)
-    decision = _decide(customers, retention, salt)
-    worth, choice = customers.worth, decision.choice
-    rows, acts = np.arange(len(choice)), choice != NONE
-    names = np.array([*(action.id for action in retention.actions), NO_ACTION])
-
-    def chosen(values: Floats) -> Floats:
-        return np.asarray(np.where(acts, np.column_stack([values, np.zeros(len(values))])[rows, choice], 0.0))
-
-    tier = customers.scores["tier"]
-    plan = pd.DataFrame(
-        {
-            "customer_id": customers.scores["customer_id"],
-            "cutoff": customers.scores["cutoff"],
-            "tier": tier,
-            "service_level": tier.map({name: service_level(name) for name in tier.unique()}),
-            "action": names[choice],
-            "expected_profit": chosen(worth.profit),
-            "profit_p10": chosen(worth.profit_p10),
-            "profit_p90": chosen(worth.profit_p90),
-            "cost": np.append(worth.cost, 0.0)[choice],
-            "group": decision.group,
-            "propensity": decision.chances[rows, choice],
-            "eligible": customers.eligible.any(axis=1),
-            "reason": _reasons(customers, decision, names),
-            "evidence": ASSUMPTION,
-            "policy_version": policy_version,
-        }
+    customers = candidates(scores, retention, known)
+    pairs = options(customers)
+    draws = _draw(customers, retention, salt)
+    allocation, chosen, planned = _allocate(customers, pairs, draws, retention, salt)
+    choice = np.select(
+        [draws.group == HOLDOUT, draws.group == EXPLORE], [np.full(len(planned), NONE), draws.drawn], planned
     )
-    explored = plan[plan["group"] == EXPLORE]
-    curve = decision.allocation.curve.copy()
-    curve[["budget", "cost"]] += explored["cost"].sum()
-    curve["expected_profit"] += explored["expected_profit"].sum()
-    curve["customers"] += len(explored)
-    price = decision.allocation.price
-    notes = _notes(plan, float(chosen(worth.saved).sum()), price, retention, value)
-    return RetentionPlan(plan, curve, price, notes)
+    explored = customers.eligible * draws.rates / np.maximum(customers.eligible.sum(axis=1, keepdims=True), 1)
+    used = np.bincount(choice[choice != NONE], minlength=len(customers.worth.cost)).astype(np.float64)
+    outcome = Outcome(
+        group=draws.group,
+        choice=choice,
+        planned=planned,
+        level=_level(customers, chosen),
+        profit=profit_beside(customers, chosen),
+        price=allocation.price,
+        capacity_price=allocation.capacity_price[: len(used)],
+        full=used >= customers.capacity,
+    )
+    chances = propensity(explored, planned, retention.holdout)
+    plan = _table(customers, outcome, chances, retention)
+    plan["reason"] = reasons(customers, outcome, retention)
+    plan["next_category"] = pd.array([known.next_category.get(one) for one in customers.ids], dtype="str")
+    curve = _with_explored(allocation.curve, plan)
+    worth = f"Value is the margin of the next {value.horizon_days} days, discounted at {100 * value.discount_rate:g} % a year."
+    told = notes(customers, outcome, plan, curve, retention)
+    return RetentionPlan(
+        plan, curve, allocation.price, allocation.gap, (*known.notes, *customers.effects.notes, worth, *told)
+    )
 
 
-def _decide(customers: Candidates, retention: Retention, salt: str) -> _Decision:
-    """Hold out, explore, and allocate to the others what budget and capacity are left."""
-    ids = customers.scores["customer_id"].astype(str).tolist()
-    occasion = str(customers.scores["cutoff"].iloc[0]) if ids else ""
-    eligible, cost = customers.eligible, customers.worth.cost
+def _draw(customers: Candidates, retention: Retention, salt: str) -> _Draws:
+    """Hold out, and explore within a share of budget and capacities."""
+    ids, cost, occasion = customers.ids, customers.worth.cost, customers.occasion
     held_out = assign(ids, salt, retention.holdout, retention.explore, occasion) == HOLDOUT
-
     share = EXPLORE_SHARE * retention.budget / max(len(cost), 1)
     affordable = np.divide(share, cost, out=np.full(len(cost), np.inf), where=cost > 0)
     limits = np.floor(np.minimum(affordable, EXPLORE_SHARE * customers.capacity))
-    options = draw(eligible, ids, f"{salt} {occasion}")
+    chosen = draw(customers.eligible, ids, f"{salt} {occasion}")
     order = explore_order(ids, salt, occasion)
-    drawn, rates = explore_within(np.where(held_out, NONE, options), order, retention.explore, limits)
-    group = np.select([held_out, drawn != NONE], [HOLDOUT, EXPLORE], default=EXPLOIT)
+    drawn, rates = explore_within(np.where(held_out, NONE, chosen), order, retention.explore, limits)
+    return _Draws(np.select([held_out, drawn != NONE], [HOLDOUT, EXPLORE], default=EXPLOIT), drawn, rates)
 
-    used = np.bincount(drawn[drawn != NONE], minlength=len(cost)).astype(np.float64)
-    allocation = allocate(
-        np.where(eligible, customers.worth.profit, -np.inf),
-        np.broadcast_to(cost, eligible.shape),
-        max(retention.budget - float(used @ cost), 0.0),
-        customers.capacity - used,
-        hashes(ids, salt, "tie"),
-        group == EXPLOIT,
+
+def _allocate(
+    customers: Candidates, pairs: Options, draws: _Draws, retention: Retention, salt: str
+) -> tuple[Allocation, Ints, Ints]:
+    """Return the allocation, and each customer's level of service that pays (-1 for today's) and planned action.
+
+    Who is held out or explores draws on the budget for service alone; a second row, which uses nothing, tells which action
+    they would get.
+    """
+    apart = draws.group != EXPLOIT
+    profit = np.where(apart[:, None] & pairs.with_action(), -np.inf, pairs.profit)
+    told = np.flatnonzero(apart)
+    tie = hashes(customers.ids, salt, "tie")
+    allocation = allocate_within(
+        np.concatenate([profit, pairs.profit[told]]),
+        np.concatenate([pairs.cost, pairs.cost[told]]),
+        _limits(customers, pairs, draws, retention),
+        np.concatenate([tie, ~tie[told]]),
+        np.arange(len(profit) + len(told)) < len(profit),
     )
-    explored = eligible * rates / np.maximum(eligible.sum(axis=1, keepdims=True), 1)
-    choice = np.select([group == HOLDOUT, group == EXPLORE], [np.full(len(ids), NONE), drawn], allocation.choice)
-    used = np.bincount(choice[choice != NONE], minlength=len(cost)).astype(np.float64)
-    chances = propensity(explored, allocation.choice, retention.holdout)
-    return _Decision(group, choice, chances, allocation, used >= customers.capacity)
+    own, as_told = allocation.choice[: len(profit)], allocation.choice[len(profit) :]
+    chosen = np.append(pairs.level, TODAY)[own]
+    planned = np.append(pairs.action, NONE)[own]
+    planned[told] = np.append(pairs.action, NONE)[as_told]
+    return allocation, chosen, planned
 
 
-def _reasons(customers: Candidates, decision: _Decision, names: npt.NDArray[np.str_]) -> list[str]:
-    """Why each customer gets what they get, in one sentence with its numbers."""
-    worth, choice, group = customers.worth, decision.choice, decision.group
-    if not len(worth.cost):
-        return [_HELD_OUT if one == HOLDOUT else "no action is configured" for one in group]
-    known = np.asarray(~np.isnan(worth.profit).any(axis=1))
-    profit = np.where(known[:, None], worth.profit, -np.inf)
-    still_open = np.where(decision.full, -np.inf, profit)
-    for_money = np.asarray((still_open > 0).any(axis=1) & (decision.allocation.price > 0))
-    # Of someone who gets nothing the action that came closest is named.
-    closest = np.where(for_money, still_open.argmax(axis=1), profit.argmax(axis=1))
-    named = np.where(choice == NONE, closest, choice)
-    reasons = []
-    for row, action in enumerate(named):
-        offer = (
-            f"{100 * customers.p_churn[row]:.0f} % likely to leave, {worth.stake[row]:.2f} at stake; "
-            f"{names[action]} at {worth.cost[action]:.2f}"
-        )
-        earns = f"is expected to earn {profit[row, action]:.2f}"
-        if group[row] == HOLDOUT:
-            reason = _HELD_OUT
-        elif group[row] == EXPLORE:
-            reason = f"{offer} was drawn at random to learn what it does; it {earns} beyond its cost"
-        elif choice[row] != NONE:
-            reason = f"{offer} {earns} beyond its cost"
-        elif not known[row]:
-            reason = "what this customer is worth is not known, so no action can be shown to pay"
-        elif customers.below_zero[row]:
-            reason = "likely to cost more than they bring, so keeping them is not paid for"
-        elif profit[row, action] <= 0:
-            reason = f"{offer} would cost more than it is expected to save"
-        elif for_money[row]:
-            reason = f"{offer} {earns}, but the budget was spent on better cases"
-        else:
-            reason = f"{offer} {earns}, but its capacity went to better cases"
-        reasons.append(reason)
-    return reasons
+def _level(customers: Candidates, chosen: Ints) -> Ints:
+    """Level of service of each customer: the one that pays; where none can be valued the first of their tier."""
+    first = customers.service.first
+    if not customers.service.profit.shape[1]:
+        return chosen
+    unvalued = (first != TODAY) & (customers.service.profit[np.arange(len(first)), first] == 0.0)
+    return np.where((chosen == TODAY) & unvalued, first, chosen)
 
 
-def _notes(plan: pd.DataFrame, saved: float, price: float, retention: Retention, value: Value) -> tuple[str, ...]:
-    """Return what the plan rests on and how it came out."""
-    rates = "; ".join(
-        f"{action.id} keeps {100 * action.save_rate[0] / sum(action.save_rate):.0f} % of those who would "
-        f"leave, Beta({action.save_rate[0]:g}, {action.save_rate[1]:g})"
-        for action in retention.actions
+def _limits(customers: Candidates, pairs: Options, draws: _Draws, retention: Retention) -> Limits:
+    """Return what is left of budget and capacities beside exploration, and the floors."""
+    used = np.bincount(draws.drawn[draws.drawn != NONE], minlength=len(customers.worth.cost)).astype(np.float64)
+    spent = float(used @ customers.worth.cost)
+    names = [action.id for action in retention.actions]
+    floors = []
+    for floor in retention.floors:
+        if floor.tier not in TIERS:
+            raise DefinitionError(f"Unknown tier '{floor.tier}' in [retention] floors.{near_match(floor.tier, TIERS)}")
+        if floor.action is not None and floor.action not in names:
+            raise DefinitionError(
+                f"Unknown action '{floor.action}' in [retention] floors.{near_match(floor.action, names)}"
+            )
+        wanted = pairs.with_action(None if floor.action is None else names.index(floor.action))
+        floors.append(Floor(TIERS.index(floor.tier), wanted, floor.customers))
+    tier = customers.scores["tier"].map({name: index for index, name in enumerate(TIERS)}).to_numpy(dtype=np.int64)
+    segment = np.concatenate([tier, tier[draws.group != EXPLOIT]])
+    capacity = np.concatenate([customers.capacity - used, customers.service.capacity])
+    return Limits(max(retention.budget - spent, 0.0), capacity, pairs.uses, tuple(floors), segment)
+
+
+def _table(customers: Candidates, outcome: Outcome, chances: Floats, retention: Retention) -> pd.DataFrame:
+    """Return the columns of plan.parquet but reason and next category."""
+    worth, choice, level = customers.worth, outcome.choice, outcome.level
+    rows = np.arange(len(choice))
+    names = np.array([*(action.id for action in retention.actions), NO_ACTION])
+    levels = np.array([*(one.id for one in retention.service_levels), AS_TODAY])
+
+    def of(values: Floats, option: Ints) -> Floats:
+        return np.asarray(np.where(option != NONE, np.column_stack([values, np.zeros(len(values))])[rows, option], 0.0))
+
+    lost = outcome.profit - worth.profit  # what the level of service keeps already
+    evidence = np.append(customers.effects.evidence, _common_evidence(customers.effects.evidence))
+    return pd.DataFrame(
+        {
+            "customer_id": customers.scores["customer_id"],
+            "cutoff": customers.scores["cutoff"],
+            "tier": customers.scores["tier"],
+            "service_level": levels[level],
+            "action": names[choice],
+            "expected_profit": of(outcome.profit, choice),
+            "profit_p10": of(worth.profit_p10 + lost, choice),
+            "profit_p90": of(worth.profit_p90 + lost, choice),
+            "cost": np.append(worth.cost, 0.0)[choice],
+            "service_profit": of(customers.service.profit, level),
+            "service_cost": of(customers.service.cost, level),
+            "group": outcome.group,
+            "propensity": chances[rows, choice],
+            "eligible": customers.eligible.any(axis=1),
+            "planned_action": names[outcome.planned],
+            "p_stay_change": of(worth.stay, outcome.planned),
+            "stake": worth.stake,
+            "p_profit": np.where(choice == NONE, np.nan, of(worth.p_profit, choice)),
+            "evidence": evidence[outcome.planned],
+            "policy_version": POLICY_VERSION,
+        }
     )
-    spent, groups = plan["cost"].sum(), plan["group"].value_counts()
-    half, whole, double = (factor * saved - spent for factor in (0.5, 1.0, 2.0))
-    acted, could = int((plan["action"] != NO_ACTION).sum()), int(plan["eligible"].sum())
-    return (
-        f"There is no experiment yet, so save rates are assumed: {rates or 'no action is configured'}.",
-        f"Value is the margin of the next {value.horizon_days} days, discounted at "
-        f"{100 * value.discount_rate:g} % a year. Given staying: clv / max(1 - p_churn, {STAY_FLOOR:g}).",
-        f"The plan is expected to cost {spent:.2f} of {retention.budget:.2f} and to earn {whole:.2f} beyond "
-        f"that; {half:.2f} if the true save rates are half of the assumed, {double:.2f} if twice.",
-        f"{groups.get(HOLDOUT, 0)} customers are held out, {groups.get(EXPLORE, 0)} get an action drawn at "
-        f"random; {acted} of {len(plan)} get an action, {could} could. "
-        f"The next unit of money would earn {price:.2f}.",
-    )
+
+
+def _common_evidence(evidence: npt.NDArray[np.str_]) -> str:
+    """What the choice of no action rests on: on assumptions as soon as one action does."""
+    return EXPERIMENT if len(evidence) and (evidence == EXPERIMENT).all() else ASSUMPTION
+
+
+def _with_explored(curve: pd.DataFrame, plan: pd.DataFrame) -> pd.DataFrame:
+    explored = plan[plan["group"] == EXPLORE]
+    curve = curve.copy()
+    curve[["budget", "cost"]] += explored["cost"].sum()
+    curve["expected_profit"] += explored["expected_profit"].sum()
+    curve["customers"] += len(explored)
+    return curve

@@ -1,8 +1,4 @@
-"""When each customer who gets an action is written to or called: the hour of the coming week that suits them.
-
-The choice rests on activity. That a message is answered more often then is not known here, nor are earlier
-sends, so caps on messages a week only tell whether the one send of this plan may go out.
-"""
+"""When each customer is written to or called, over which channel, or why not: the table of sends and its words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,16 +7,22 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from churnvalue.config import Timing
-from churnvalue.decisions.assignment import EXPLORE
+from churnvalue.clock import HOUR
+from churnvalue.config.timing import Channel
+from churnvalue.decisions.assignment import EXPLOIT, EXPLORE, HOLDOUT
 from churnvalue.decisions.retention import NO_ACTION
-from churnvalue.decisions.slot_choice import UNPLACED, Recipients, SendRules, SlotChoice, choose_slots
+from churnvalue.decisions.send_calendars import HOURS
+from churnvalue.decisions.send_kernels import NONE
+from churnvalue.decisions.send_reasons import reasons
+from churnvalue.decisions.send_rules import MOST_MESSAGES, Audience, Messages, SendRules, messages_of
+from churnvalue.decisions.send_worth import NONE_KNOWN, habit_of
+from churnvalue.decisions.slot_choice import SlotChoice, choose_slots
 from churnvalue.errors import DefinitionError, near_match
-from churnvalue.timing.calendar import SEND_DAYS, SendSlots, allowed_hours, send_slots
-from churnvalue.timing.habit import SLOTS
+from churnvalue.timing.calendar import wall_clock
+from churnvalue.timing.response import ACTIVITY, SlotResponse
+from churnvalue.timing.week import SLOTS
 
-ACTIVITY = "activity"
-NOTHING_KNOWN = "none"
+SEND_POLICY = "slot prices 1"
 SEND_COLUMNS = {
     "customer_id": "str",
     "channel": "str",
@@ -34,144 +36,177 @@ SEND_COLUMNS = {
     "evidence": "str",
     "reason": "str",
 }
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+MORE_COLUMNS = {
+    "message": "str",
+    "p_response": "float64",
+    "expected_value": "float64",
+    "eligible": "str",
+    "policy_version": "str",
+}
 
 
-@dataclass(frozen=True)
-class _Words:
-    """What a reason is made from beside the customer; ``hour`` is the only one used, None for all."""
+@dataclass(frozen=True, eq=False)
+class SendPlan:
+    """Every message with its hour, or the reason why it has none.
 
-    timing: Timing
-    habit_known: bool
-    hour: int | None
+    Attributes:
+        sends: One row a message, by customer_id and then by worth, with the columns of sends.parquet. ``p_slot`` is activity,
+            ``p_response`` response: NaN unless sends drawn at random tell. ``expected_value`` is net of cost and fatigue.
+            ``eligible`` holds the hours of the week it could have taken: 168 bits as hexadecimal digits, Monday 00:00 first.
+        full: channel, hour (UTC), price: what one more send in a full hour would add, in money.
+        gap: Share of the best plan's worth that this one falls short of it at most.
+        notes: How the plan came out, in sentences.
+    """
+
+    sends: pd.DataFrame
+    full: pd.DataFrame
+    gap: float
+    notes: tuple[str, ...]
+
+
+def schedule(
+    messages: pd.DataFrame, audience: Audience, rules: SendRules, response: SlotResponse | None = None
+) -> SendPlan:
+    """Return the plan of the next seven days that earns most within quiet hours, consent, caps, gaps and capacities.
+
+    A message is worth its value times how well the hour suits, less the channel's cost and what unsubscribing would lose;
+    not to send is worth 0. While nothing is known of response, the hour never decides whether a message pays, only which
+    hour it gets. A share explores: every allowed hour is equally likely. ``propensity`` is the probability of what was given
+    over the hash of the id: exact but where explorers meet full hours.
+
+    A log that knows only days gives the weekday; the hour is then ``timing.default_hour``, or the first allowed after it.
+
+    Args:
+        messages: customer_id, message, channel; if known value (money, of a send in an average hour, before the channel's
+            cost) and expires_at (UTC, before which it must start). Of one customer the four worth most are weighed.
+        audience: The customers.
+        rules: What holds for every send.
+        response: What past sends tell; None if there are none.
+
+    Raises:
+        ConfigError: If there is no such zone, or quiet hours leave no hour.
+        DefinitionError: If the inputs do not fit each other.
+    """
+    wanted = messages_of(messages, audience)
+    choice = choose_slots(wanted, audience, rules, response)
+    sends = _table(wanted, audience, rules, choice)
+    prices = choice.assignment.prices
+    channels = choice.candidates.calendars.channels
+    priced = np.flatnonzero(prices > 0)
+    full = pd.DataFrame(
+        {
+            "channel": [channels[place // HOURS].id for place in priced],
+            "hour": pd.to_datetime((rules.as_of // HOUR + priced % HOURS) * HOUR, unit="us", utc=True),
+            "price": prices[priced],
+        }
+    )
+    return SendPlan(sends, full, choice.assignment.gap, _notes(sends, full, choice.assignment.gap))
+
+
+def plan_messages(plan: pd.DataFrame, rules: SendRules) -> pd.DataFrame:
+    """Messages of the customers of a retention plan who get an action, of unknown value: the plan has decided.
+
+    Raises:
+        DefinitionError: If an action has no channel.
+    """
+    acted = plan[plan["action"] != NO_ACTION]
+    for action in sorted(set(acted["action"]) - set(rules.channels)):
+        raise DefinitionError(f"Action '{action}' must have a channel.{near_match(action, rules.channels)}")
+    return pd.DataFrame(
+        {
+            "customer_id": acted["customer_id"].astype("str"),
+            "message": acted["action"].astype("str"),
+            "channel": acted["action"].map(dict(rules.channels)).astype("str"),
+        }
+    )
 
 
 def plan_sends(
     plan: pd.DataFrame, habit: npt.NDArray[np.floating] | None, zones: str | Sequence[str], rules: SendRules
 ) -> pd.DataFrame:
-    """Return one row for each customer whose action is not none, with the columns of sends.parquet, by id.
-
-    Each gets the allowed hour in which they are most active, of equals the earliest. Where an hour is full
-    those go first whose best hour exceeds their average one most; the others take their next best. Who finds
-    no hour has no ``send_at``, and ``reason`` says why. A share explores: every allowed hour is equally
-    likely. ``propensity`` is the probability of the hour over the hash of the id: ``explore /
-    eligible_slots``, and ``1 - explore`` more where it is the hour that would be chosen; it is exact while no
-    hour is full.
-
-    A log that knows only days gives the weekday; the hour is then ``timing.default_hour``, or the first
-    allowed after it.
-
-    Args:
-        plan: customer_id and action, as in plan.parquet.
-        habit: Probability of each hour of the local week; shape (rows of plan, 168). None if no activity is
-            known.
-        zones: Time zone of each customer, or one of all.
-        rules: What holds for every send.
-
-    Raises:
-        ConfigError: If there is no such zone, or the quiet hours leave no hour.
-        DefinitionError: If habit or zones do not fit the plan, or an action has no channel.
-    """
-    recipients, zone_names = _recipients(plan, habit, zones, rules)
-    hour = _only_hour(rules, habit is not None)
-    calendars = [send_slots(rules.as_of, name, rules.timing.quiet_hours) for name in zone_names]
-    if hour is not None:
-        calendars = [_at_hour(calendar, hour) for calendar in calendars]
-    choice = choose_slots(recipients, calendars, rules)
-    return _table(recipients, choice, calendars, _Words(rules.timing, habit is not None, hour))
-
-
-def _recipients(
-    plan: pd.DataFrame, habit: npt.NDArray[np.floating] | None, zones: str | Sequence[str], rules: SendRules
-) -> tuple[Recipients, list[str]]:
-    """Take customers with an action, by id, and the names of their zones."""
-    names = np.array([zones] * len(plan) if isinstance(zones, str) else list(zones), dtype=object)
-    if len(names) != len(plan) or (habit is not None and habit.shape != (len(plan), SLOTS)):
-        shape = None if habit is None else habit.shape
+    """Return one row for each customer whose action is not none, every channel under the general rules of [timing]."""
+    if habit is not None and habit.shape != (len(plan), SLOTS):
         raise DefinitionError(
-            f"Habit must have the shape ({len(plan)}, {SLOTS}) and zones one entry a row of the plan, but "
-            f"{shape} and {len(names)} came."
+            f"Habit must have the shape ({len(plan)}, {SLOTS}), but {habit.shape} came. Give a row each."
         )
-    ids = plan["customer_id"].astype(str).to_numpy(dtype=object)
-    acting = np.flatnonzero((plan["action"] != NO_ACTION).to_numpy())
-    rows = acting[np.argsort(ids[acting], kind="stable")]
-    actions = plan["action"].tolist()
-    for action in sorted({actions[row] for row in rows} - set(rules.channels)):
-        raise DefinitionError(f"Action '{action}' must have a channel.{near_match(action, rules.channels)}")
-    appeal = np.full((len(rows), SLOTS), 1.0 / SLOTS) if habit is None else habit[rows].astype(np.float64)
-    if rules.day_granularity:
-        appeal = appeal.reshape(-1, 7, 24).sum(axis=2).repeat(24, axis=1)
-    zone_names = sorted({names[row] for row in rows})
-    number = {name: index for index, name in enumerate(zone_names)}
-    zone = np.array([number[names[row]] for row in rows], dtype=np.int64)
-    channel = [rules.channels[actions[row]] for row in rows]
-    return Recipients([ids[row] for row in rows], channel, appeal, zone), zone_names
+    general = rules.timing.model_copy(update={"channels": tuple(Channel(id=one) for one in {*rules.channels.values()})})
+    own = SendRules(rules.as_of, general, rules.channels, rules.day_granularity, rules.salt)
+    audience = Audience(plan["customer_id"].astype(str).tolist(), zones, habit)
+    return schedule(plan_messages(plan, own), audience, own).sends[list(SEND_COLUMNS)]
 
 
-def _only_hour(rules: SendRules, habit_known: bool) -> int | None:
-    """Return the one local hour of sends where activity tells nothing of hours; None where it does."""
-    if habit_known and not rules.day_granularity:
-        return None
-    allowed = allowed_hours(rules.timing.quiet_hours)
-    later = (rules.timing.default_hour + np.arange(24)) % 24
-    return int(later[allowed[later]][0])
-
-
-def _at_hour(calendar: SendSlots, hour: int) -> SendSlots:
-    """Keep the candidates at one hour of the day."""
-    kept = np.flatnonzero(calendar.slot % 24 == hour)
-    return SendSlots(calendar.send_at[kept], calendar.slot[kept], tuple(calendar.wall_clock[k] for k in kept))
-
-
-def _table(recipients: Recipients, choice: SlotChoice, calendars: list[SendSlots], words: _Words) -> pd.DataFrame:
-    """Return the rows of sends.parquet."""
-    sends = []
-    moved = choice.given != choice.wished
-    for row, (number, given) in enumerate(zip(recipients.zone.tolist(), choice.given.tolist(), strict=True)):
-        calendar, group = calendars[number], str(choice.group[row])
-        slot = None if given == UNPLACED else int(calendar.slot[given])
-        chance = float(recipients.appeal[row, slot]) if slot is not None and words.habit_known else np.nan
-        sends.append(
-            (
-                recipients.ids[row],
-                recipients.channel[row],
-                None if slot is None else int(calendar.send_at[given]),
-                None if slot is None else calendar.wall_clock[given],
-                slot,
-                chance,
-                group,
-                choice.propensity[row],
-                len(calendar.slot),
-                ACTIVITY if words.habit_known else NOTHING_KNOWN,
-                _reason(words, group, slot, chance) + (_moved(group) if moved[row] and slot is not None else ""),
-            )
-        )
-    table = pd.DataFrame(sends, columns=list(SEND_COLUMNS)).astype(SEND_COLUMNS)
+def _table(messages: Messages, audience: Audience, rules: SendRules, choice: SlotChoice) -> pd.DataFrame:
+    """The rows of sends.parquet."""
+    found, given = choice.candidates, choice.given
+    calendars, calendar = found.calendars, found.calendar
+    rows, sent = np.arange(len(given)), given != NONE
+    place = np.where(sent, given, 0)
+    slot = np.where(sent, calendars.slot[calendar, place], 0)
+    send_at = np.where(sent, calendars.send_at[calendar, place], 0)
+    p_slot = np.full(len(rows), np.nan)
+    if audience.habit is not None:
+        habit = habit_of(audience, messages.customer, rules)
+        p_slot = np.where(sent, habit[messages.owner, slot], np.nan)
+    eligible = np.zeros((len(rows), SLOTS), dtype=bool)
+    some, hours = found.allowed.nonzero()
+    eligible[some, calendars.slot[calendar[some], hours]] = True
+    evidence = np.array(found.evidence, dtype=object)[found.channel] if len(rows) else np.zeros(0, object)
+    table = pd.DataFrame(
+        {
+            "customer_id": messages.table["customer_id"],
+            "channel": messages.table["channel"],
+            "send_at": pd.array(send_at, dtype="Int64"),
+            "send_at_local": _local(choice, send_at, sent),
+            "slot": pd.array(slot, dtype="Int64"),
+            "p_slot": p_slot,
+            "group": choice.group,
+            "propensity": choice.propensity,
+            "eligible_slots": found.allowed.sum(axis=1),
+            "evidence": evidence,
+            "reason": reasons(choice, messages, rules, p_slot),
+            "message": messages.table["message"],
+            "p_response": np.where(sent, found.p_response[rows, place], np.nan),
+            "expected_value": np.where(sent, found.expected[rows, place], np.nan),
+            "eligible": _hex(eligible),
+            "policy_version": SEND_POLICY,
+        }
+    )
+    table.loc[~sent, ["send_at", "slot"]] = pd.NA
+    waiting = messages.waiting.assign(
+        group=EXPLOIT, eligible_slots=0, evidence=NONE_KNOWN if audience.habit is None else ACTIVITY,
+        reason=f"not sent: no more than {MOST_MESSAGES} messages of a customer are weighed at once; it waits for the next plan",
+        eligible="0" * (SLOTS // 4), policy_version=SEND_POLICY,
+    )  # fmt: skip
+    table = pd.concat([table, waiting.reindex(columns=table.columns)]) if len(waiting) else table
+    table = table.sort_values("customer_id", kind="stable", ignore_index=True).astype(SEND_COLUMNS | MORE_COLUMNS)
     table["send_at"] = pd.to_datetime(table["send_at"], unit="us", utc=True).astype("datetime64[us, UTC]")
-    return table
+    return table[[*SEND_COLUMNS, *MORE_COLUMNS]]
 
 
-def _reason(words: _Words, group: str, slot: int | None, chance: float) -> str:
-    """Say why a send goes out when it does, or why it does not."""
-    if slot is None:
-        if words.timing.max_per_week == 0:
-            return "not sent: [timing] max_per_week is 0"
-        return f"not sent: every allowed hour of the next {SEND_DAYS} days is full"
-    if group == EXPLORE:
-        text = "drawn at random among the allowed hours, to learn what timing changes"
-    elif not words.habit_known:
-        text = "no time of activity is known: the first day"
-    elif words.hour is None:
-        text = f"{100 * chance:.1f} % of activity is expected in this hour of the week, the most of all allowed"
-    else:
-        text = f"{100 * chance:.1f} % of activity is expected on {_DAYS[slot // 24]}s, the most of all allowed"
-    if words.hour is None:
-        return text
-    text += "; the log tells no hours, so the default hour is used"
-    late = words.hour != words.timing.default_hour
-    return text + (f", moved to {words.hour:02d}:00 by the quiet hours" if late else "")
+def _local(choice: SlotChoice, send_at: npt.NDArray[np.int64], sent: npt.NDArray[np.bool_]) -> npt.NDArray[np.object_]:
+    """ISO local times; None where nothing is sent."""
+    calendars, calendar = choice.candidates.calendars, choice.candidates.calendar
+    offsets = np.zeros(calendars.slot.shape, np.int64)
+    for number, own in enumerate(calendars.slots):
+        offsets[number, : len(own.slot)] = own.offset
+    texts = np.full(len(send_at), None, dtype=object)
+    texts[sent] = wall_clock(send_at[sent], offsets[calendar[sent], choice.given[sent]])
+    return texts
 
 
-def _moved(group: str) -> str:
-    """Say that the hour wished for was full."""
-    return "; the hour drawn first was full" if group == EXPLORE else " and not full"
+def _hex(bits: npt.NDArray[np.bool_]) -> list[str]:
+    """Each row of 168 bits as 42 hexadecimal digits, the first bit the highest."""
+    return [row.tobytes().hex() for row in np.packbits(bits, axis=1)]
+
+
+def _notes(sends: pd.DataFrame, full: pd.DataFrame, gap: float) -> tuple[str, ...]:
+    """How many messages have an hour, why the others have none, and how near the plan is to the best."""
+    late = sends.loc[sends["send_at"].isna(), "reason"].value_counts()
+    unsent = tuple(f"{count} messages {reason}." for reason, count in sorted(late.items()))
+    groups = sends["group"].value_counts()
+    return (
+        f"{int(sends['send_at'].notna().sum())} of {len(sends)} messages have an hour; {groups.get(EXPLORE, 0)} explore, "
+        f"{groups.get(HOLDOUT, 0)} are held out.",
+        *unsent,
+        f"{len(full)} hours are full. No plan is worth more than {100 * gap:.3f} % beyond this one.",
+    )

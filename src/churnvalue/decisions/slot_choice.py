@@ -1,124 +1,209 @@
-"""Which hour each recipient gets: the best, the best that is not full, or one drawn at random.
+"""Which hour each message gets: the one that is worth most within caps, gaps and capacities, or one drawn at random.
 
-This module knows how much each hour appeals, not why.
+This module knows what each hour is worth, not why.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from churnvalue.clock import HOUR
-from churnvalue.config import Timing
-from churnvalue.decisions.assignment import EXPLORE, assign, hashes, uniform
-from churnvalue.timing.calendar import SendSlots
-from churnvalue.timing.habit import SLOTS
-
-UNPLACED = -1
+from churnvalue.decisions.assignment import EXPLOIT, EXPLORE, HOLDOUT, assign, explore_order, uniform
+from churnvalue.decisions.send_calendars import HOURS, channel_caps
+from churnvalue.decisions.send_candidates import Candidates, candidates
+from churnvalue.decisions.send_kernels import NONE, respond
+from churnvalue.decisions.send_prices import SendAssignment, SendProblem, assign_slots
+from churnvalue.decisions.send_rules import Audience, Messages, SendRules
+from churnvalue.decisions.send_worth import at_risk
+from churnvalue.timing.response import SlotResponse
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class SendRules:
-    """What holds for every send.
-
-    Attributes:
-        as_of: Microseconds since 1970-01-01 UTC; sends go out in the seven days that start with it.
-        timing: Quiet hours, caps, capacity and share of exploration.
-        channels: Channel of each action.
-        day_granularity: Whether the log knows the day of events but not the hour.
-        salt: Decides, with the customer's id, who explores.
-    """
-
-    as_of: int
-    timing: Timing
-    channels: Mapping[str, str]
-    day_granularity: bool = False
-    salt: str = "churnvalue"
-
-
-@dataclass(frozen=True, eq=False)
-class Recipients:
-    """Who is sent something, by customer_id.
-
-    ``appeal`` of each hour of the week has the shape (n, 168); ``zone`` is the number of the customer's
-    calendar.
-    """
-
-    ids: list[str]
-    channel: list[str]
-    appeal: Floats
-    zone: Ints
-
-
 @dataclass(frozen=True, eq=False)
 class SlotChoice:
-    """For each customer the number of a candidate hour of their zone, -1 for none.
+    """For each message the number of a candidate of its calendar, -1 for none.
 
-    ``wished`` is what they would get if no hour were full; ``propensity`` is NaN where nothing is given.
+    Attributes:
+        candidates: What could have been chosen; the others of an explorer's messages give way to the one drawn.
+        group: holdout, explore or exploit.
+        wished: What would be given if no hour were ever full.
+        given: What is given.
+        propensity: Probability of what was given over the hash of the id, at the prices of the plan; NaN where nothing is
+            given, and for the further messages of a customer while anyone explores.
+        assignment: The plan of those who do not explore, with its bound.
     """
 
-    group: npt.NDArray[np.str_]
+    candidates: Candidates
+    group: npt.NDArray[np.object_]
     wished: Ints
     given: Ints
     propensity: Floats
+    assignment: SendAssignment
 
 
 @dataclass(frozen=True, eq=False)
-class _Queue:
-    """The hour each would get if none were full, who explores, and in which order they are served."""
+class _Draws:
+    """Rows that explore, the candidates drawn, and those given: the drawn or, where it is full, the next with room."""
 
-    wished: Ints
-    exploring: Bools
-    order: Ints
+    rows: Ints
+    drawn: Ints
+    given: Ints
 
 
-def choose_slots(recipients: Recipients, calendars: list[SendSlots], rules: SendRules) -> SlotChoice:
-    """Choose each customer's hour, first as if no hour were ever full."""
-    ids, explore = recipients.ids, rules.timing.explore
+def choose_slots(
+    messages: Messages, audience: Audience, rules: SendRules, response: SlotResponse | None = None
+) -> SlotChoice:
+    """Choose the hour of every message.
+
+    Of a customer who explores, the message worth most goes out in an allowed hour drawn evenly; the others are planned
+    around it. Only messages that a random hour pays for on average explore.
+    """
+    ids = messages.table["customer_id"].to_numpy(dtype=object)[messages.place == 0].tolist()
     occasion = f"send {rules.as_of}"
-    group = assign(ids, rules.salt, 0.0, explore, occasion)
-    exploring = group == EXPLORE
-    size = np.array([len(calendar.slot) for calendar in calendars], dtype=np.int64)[recipients.zone]
-    drawn = np.floor(uniform(ids, f"{rules.salt} {occasion}", "slot") * size).astype(np.int64)
-    best = np.zeros(len(ids), dtype=np.int64)
-    regret = np.zeros(len(ids))
-    for number, calendar in enumerate(calendars):
-        rows = np.flatnonzero(recipients.zone == number)
-        appeal = recipients.appeal[np.ix_(rows, calendar.slot)]
-        best[rows] = appeal.argmax(axis=1)
-        regret[rows] = appeal.max(axis=1) - appeal.mean(axis=1)
-    wished = np.where(exploring, drawn, best)
-    given = wished.copy()
-    if rules.timing.max_per_week == 0:
-        given[:] = UNPLACED
-    elif rules.timing.capacity_per_hour is not None:
-        # Explorers go first, since their hour should stay as drawn; then those who would lose most.
-        order = np.lexsort((hashes(ids, rules.salt, "tie"), -regret, ~exploring))
-        given = _within_capacity(recipients, calendars, _Queue(wished, exploring, order), rules)
-    propensity = explore / np.maximum(size, 1) + (1.0 - explore) * (given == np.where(exploring, best, given))
-    return SlotChoice(group, wished, given, np.where(given == UNPLACED, np.nan, propensity))
+    timing, salt = rules.timing, f"{rules.salt} sends"
+    group = assign(ids, salt, timing.holdout, timing.explore, occasion)[messages.owner].astype(object)
+    past = _past(messages, audience)
+    found = candidates(messages, audience, rules, response, past)
+    held = group == HOLDOUT
+    may_explore = (messages.place == 0) & ~held & _pays(found)
+    group[(group == EXPLORE) & ~may_explore] = EXPLOIT
+    draws = _draw(found, np.flatnonzero(group == EXPLORE), messages, salt, occasion)
+
+    capacity = _capacity(found)
+    draws = _place(found, draws, capacity, explore_order(ids, salt, occasion)[messages.owner])
+    net = np.where(held[:, None], np.float32(-np.inf), found.net)
+    problem = _problem(messages, audience, rules, replace(found, net=net), capacity)
+    rest = _after_draws(problem, messages, audience, (found, draws, rules, response, past))
+    assignment = assign_slots(rest)
+
+    wished, given = assignment.wished.copy(), assignment.choice.copy()
+    wished[draws.rows], given[draws.rows] = draws.drawn, draws.given
+    best = _best(problem, assignment)
+    size = found.allowed.sum(axis=1)
+    even = np.divide(timing.explore, size, out=np.zeros(len(size)), where=may_explore)
+    explores = np.where(may_explore, timing.explore, 0.0)
+    meant = np.where(group == EXPLORE, given == best, True)
+    propensity = (1.0 - timing.holdout) * (even + (1.0 - explores) * meant)
+    unknown = (given == NONE) | ((messages.place > 0) & (timing.explore > 0))
+    propensity = np.where(held, timing.holdout, np.where(unknown, np.nan, propensity))
+    return SlotChoice(found, group, wished, given, propensity, assignment)
 
 
-def _within_capacity(recipients: Recipients, calendars: list[SendSlots], queue: _Queue, rules: SendRules) -> Ints:
-    """Serve in order: the best open hour, or for explorers the drawn one or the next open after it."""
-    first = rules.as_of // HOUR
-    room = np.full(SLOTS + 1, rules.timing.capacity_per_hour, dtype=np.int64)
-    hours = [calendar.send_at // HOUR - first for calendar in calendars]
-    given = np.full(len(queue.wished), UNPLACED, dtype=np.int64)
-    for row in queue.order:
-        number = recipients.zone[row]
-        is_open = np.flatnonzero(room[hours[number]] > 0)
-        if not len(is_open):
-            continue
-        if queue.exploring[row]:
-            found = is_open[np.searchsorted(is_open, queue.wished[row]) % len(is_open)]
-        else:
-            found = is_open[recipients.appeal[row, calendars[number].slot[is_open]].argmax()]
-        given[row] = found
-        room[hours[number][found]] -= 1
-    return given
+def _past(messages: Messages, audience: Audience) -> pd.DataFrame:
+    """owner, channel and send_at of other sends to those written to."""
+    if audience.past_sends is None or not len(audience.past_sends):
+        return pd.DataFrame({"owner": [], "channel": [], "send_at": []}).astype({"owner": "int64", "send_at": "int64"})
+    known = pd.Index(list(audience.customer_id), dtype="str").take(messages.customer)
+    owner = known.get_indexer(pd.Index(audience.past_sends["customer_id"].astype("str")))
+    times = pd.to_datetime(audience.past_sends["event_time"], utc=True).astype("datetime64[us, UTC]").astype("int64")
+    table = pd.DataFrame(
+        {"owner": owner, "channel": audience.past_sends["channel"].to_numpy(), "send_at": times.to_numpy()}
+    )
+    return table[table["owner"] >= 0]
+
+
+def _pays(found: Candidates) -> Bools:
+    """Whether a message is worth sending in an allowed hour drawn at random."""
+    known = found.allowed & np.isfinite(found.net)
+    total = np.where(known, found.net, 0.0).sum(axis=1, dtype=np.float64)
+    return np.asarray(known.any(axis=1) & (total > 0))
+
+
+def _draw(found: Candidates, rows: Ints, messages: Messages, salt: str, occasion: str) -> _Draws:
+    """One allowed hour for each row, all equally likely by the hash of the id."""
+    ids = messages.table["customer_id"].to_numpy(dtype=object)[rows].tolist()
+    allowed = found.allowed[rows]
+    rank = np.floor(uniform(ids, f"{salt} {occasion}", "slot") * allowed.sum(axis=1)).astype(np.int64)
+    drawn = (allowed.cumsum(axis=1) > rank[:, None]).argmax(axis=1) if len(rows) else np.zeros(0, np.int64)
+    return _Draws(rows, drawn, drawn)
+
+
+def _capacity(found: Candidates) -> Floats:
+    """Room of every channel and hour; shape (channels · hours,)."""
+    each = [np.inf if one.capacity_per_hour is None else one.capacity_per_hour for one in found.calendars.channels]
+    return np.repeat(np.array(each, dtype=np.float64), HOURS)
+
+
+def _resource(found: Candidates) -> Ints:
+    """Which channel and hour each candidate of a calendar uses."""
+    channel = np.arange(len(found.calendars.slots)) % max(len(found.calendars.channels), 1)
+    return channel[:, None] * HOURS + found.calendars.hour
+
+
+def _place(found: Candidates, draws: _Draws, capacity: Floats, order: Floats) -> _Draws:
+    """Give explorers what they drew, or the next hour with room; takes it out of ``capacity``."""
+    given, resource = draws.drawn.copy(), _resource(found)
+    for k in np.lexsort((draws.rows, order[draws.rows])):
+        row = draws.rows[k]
+        own = np.flatnonzero(found.allowed[row])
+        free = own[capacity[resource[found.calendar[row], own]] >= 1]
+        given[k] = free[np.searchsorted(free, given[k]) % len(free)] if len(free) else NONE
+        if given[k] != NONE:
+            capacity[resource[found.calendar[row], given[k]]] -= 1
+    return _Draws(draws.rows, draws.drawn, given)
+
+
+def _problem(
+    messages: Messages, audience: Audience, rules: SendRules, found: Candidates, capacity: Floats
+) -> SendProblem:
+    """The numbers of a plan."""
+    calendars = found.calendars
+    at = np.full((len(calendars.slots), HOURS), NONE, np.int64)
+    moments = np.full((len(calendars.zones), HOURS), NONE, np.int64)
+    for number, own in enumerate(calendars.slots):
+        hours = calendars.hour[number, : len(own.slot)]
+        at[number, hours] = np.arange(len(own.slot))
+        moments[number // len(calendars.channels), hours] = own.send_at
+    usual = (rules.as_of // HOUR + np.arange(HOURS)) * HOUR
+    moments = np.where(moments == NONE, usual, moments)
+    gap = int(rules.timing.min_gap_hours * HOUR)
+    reach = np.array([np.searchsorted(one, one - gap, side="right") - 1 for one in moments], dtype=np.int64)
+    first = np.append(np.flatnonzero(messages.place == 0), len(messages.place)).astype(np.int64)
+    return SendProblem(
+        found.net, found.calendar, _resource(found), calendars.hour, at, first, found.zone,
+        reach.reshape(len(calendars.zones), HOURS), found.channel, found.recent, found.recent_channel,
+        rules.timing.max_per_week, channel_caps(calendars), np.array(rules.unsubscribe_rates),
+        at_risk(messages, audience, rules), capacity,
+    )  # fmt: skip
+
+
+def _after_draws(
+    problem: SendProblem,
+    messages: Messages,
+    audience: Audience,
+    made: tuple[Candidates, _Draws, SendRules, SlotResponse | None, pd.DataFrame],
+) -> SendProblem:
+    """The plan of everyone else: what explores is given, and an explorer's other messages keep away from it."""
+    found, draws, rules, response, past = made
+    net = problem.net.copy()
+    net[draws.rows] = -np.inf
+    several = np.isin(messages.owner, messages.owner[messages.place > 0])[draws.rows] & (draws.given != NONE)
+    if not several.any():
+        return problem._replace(net=net)
+    rows, given = draws.rows[several], draws.given[several]
+    names = np.array([one.id for one in found.calendars.channels], dtype=object)
+    sent = pd.DataFrame(
+        {
+            "owner": messages.owner[rows],
+            "channel": names[found.channel[rows]],
+            "send_at": found.calendars.send_at[found.calendar[rows], given],
+        }
+    )
+    around = candidates(messages, audience, rules, response, pd.concat([past, sent]))
+    other = np.isin(messages.owner, messages.owner[rows]) & (messages.place > 0)
+    net[other] = around.net[other]
+    recent, same = problem.recent.copy(), problem.recent_channel.copy()
+    recent[other], same[other] = around.recent[other], around.recent_channel[other]
+    return problem._replace(net=net, recent=recent, recent_channel=same)
+
+
+def _best(problem: SendProblem, assignment: SendAssignment) -> Ints:
+    """What everyone would get at the prices of the plan if nobody explored."""
+    choice, load = np.full(len(problem.net), NONE, np.int64), np.zeros(len(problem.capacity))
+    respond(problem, np.arange(len(problem.first) - 1, dtype=np.int64), assignment.prices, choice, load)
+    return choice

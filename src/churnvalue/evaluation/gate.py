@@ -1,6 +1,15 @@
-"""The gate: a candidate must beat the baselines, and not be worse than the champion beyond noise."""
+"""The gate: a candidate must beat its baselines, and not be worse than the champion beyond noise.
 
-from collections.abc import Mapping
+Differences are of the same customers, with a paired bootstrap interval of 95 %; a standard error is that interval's width over
+3.92. On a small base it is often wider than any difference between sound models, so that a strict comparison would be a throw
+of the dice. The rule, for every baseline:
+
+- ahead beyond noise: beaten;
+- behind by a standard error or more: not beaten;
+- between: the customers are too few to tell, and the candidate passes, which is said. A candidate that is truly as good as a
+  baseline so passes it five times in six instead of three in six, one that is truly a standard error behind every second time.
+"""
+
 from dataclasses import dataclass
 from math import isfinite
 
@@ -12,36 +21,74 @@ from churnvalue.models.definition import Gate
 
 Floats = npt.NDArray[np.float64]
 METRICS = {"auc": auc, "spearman": spearman, "normalised_gini": normalised_gini}
+_ERRORS_WIDE = 3.92  # standard errors from the 2.5 to the 97.5 % point of a normal distribution
 
 
 @dataclass(frozen=True)
 class Contest:
-    """What happened, and what candidate and champion foretold of it; None where the champion had learnt from the window."""
+    """What happened, and what candidate and rival foretold of it, customer by customer. Shapes (customers,)."""
 
     actual: Floats
     candidate: Floats
-    champion: Floats | None
+    rival: Floats
 
 
-def against_baselines(model: str, gate: Gate, methods: Mapping[str, Mapping[str, float]], ours: str) -> list[str]:
-    """Return why the candidate fails against its baselines, empty if it does not."""
-    own = methods[ours][gate.metric]
-    failures = []
-    for name in gate.baselines:
-        rival = methods.get(name, {}).get(gate.metric, float("nan"))
-        beaten = own > rival if gate.higher else own < rival
-        if isfinite(rival) and not beaten:
-            failures.append(f"{model}: {gate.metric} {own:.4f} does not beat {name} with {rival:.4f}")
-    return failures
+@dataclass(frozen=True)
+class Verdict:
+    """Why a candidate is refused, nothing if it is not; and what too few customers left open."""
+
+    reasons: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
-def against_champion(model: str, gate: Gate, contest: Contest, seed: int) -> list[str]:
-    """Return why the candidate is worse than the champion beyond noise (paired bootstrap, 95 %), empty if it is not."""
-    if contest.champion is None:
-        return []
+@dataclass(frozen=True)
+class _Difference:
+    """Metric of candidate and rival; ``ahead`` is how much better the candidate is, between ``low`` and ``high``."""
+
+    own: float
+    rival: float
+    ahead: float
+    low: float
+    high: float
+
+    @property
+    def error(self) -> float:
+        return (self.high - self.low) / _ERRORS_WIDE
+
+    @property
+    def text(self) -> str:
+        return f"({self.ahead:+.4f}, {self.low:+.4f} to {self.high:+.4f})"
+
+
+def against_baseline(model: str, gate: Gate, name: str, contest: Contest, seed: int) -> Verdict:
+    """Return whether the candidate beats the baseline ``name``, by the rule of this module.
+
+    A baseline on which the metric is undefined beats nobody; a candidate on which it is beats none either.
+    """
+    found = _difference(gate, contest, seed)
+    if not isfinite(found.rival) or found.low > 0:
+        return Verdict()
+    said = f"{model}: {gate.metric} {found.own:.4f}"
+    if isfinite(found.own) and found.ahead > -found.error:
+        told = f"{said} and {name}'s {found.rival:.4f} cannot be told apart on {len(contest.actual):,} customers {found.text}"
+        return Verdict(remarks=(told,))
+    return Verdict(reasons=(f"{said} does not beat {name} with {found.rival:.4f} {found.text}",))
+
+
+def against_champion(model: str, gate: Gate, contest: Contest, seed: int) -> Verdict:
+    """Return whether the candidate is worse than the champion beyond noise."""
+    found = _difference(gate, contest, seed)
+    if found.high < 0:
+        reason = f"{model}: {gate.metric} differs from the champion's by {found.ahead:+.4f}"
+        return Verdict(reasons=(f"{reason} ({found.low:+.4f} to {found.high:+.4f})",))
+    if found.ahead < 0:
+        told = f"{model}: {gate.metric} {found.own:.4f} is not worse than the champion's {found.rival:.4f} beyond noise"
+        return Verdict(remarks=(f"{told} {found.text}",))
+    return Verdict()
+
+
+def _difference(gate: Gate, contest: Contest, seed: int) -> _Difference:
     metric = METRICS[gate.metric]
-    difference, low, high = paired_bootstrap(metric, contest.actual, contest.candidate, contest.champion, seed=seed)
-    worse = high < 0 if gate.higher else low > 0
-    if not worse:
-        return []
-    return [f"{model}: {gate.metric} differs from the champion's by {difference:+.4f} ({low:+.4f} to {high:+.4f})"]
+    own, rival = metric(contest.actual, contest.candidate), metric(contest.actual, contest.rival)
+    ahead, low, high = paired_bootstrap(metric, contest.actual, contest.candidate, contest.rival, seed=seed)
+    return _Difference(own, rival, ahead, low, high) if gate.higher else _Difference(own, rival, -ahead, -high, -low)

@@ -9,6 +9,7 @@ from churnvalue import clock
 from churnvalue.config import Config
 from churnvalue.engines import read_log
 from churnvalue.errors import HistoryError
+from churnvalue.evaluation.equity import held_by_foretold_tops
 from churnvalue.evaluation.folds import forward_folds
 from churnvalue.evaluation.gate import METRICS
 from churnvalue.evaluation.measurement import OURS, Evaluation, grade
@@ -24,11 +25,15 @@ _COMPARED = {"churn": ("churned", "auc"), "spend": ("spend", "normalised_gini")}
 
 @dataclass(frozen=True)
 class Backtest:
-    """Metrics at each origin, model and method; paired differences from the baselines; the grade of the mean."""
+    """Metrics at each origin, model and method; paired differences from the baselines; the grade of the mean.
+
+    ``spend``: at each origin the total foretold and what came, and what the foretold top customers held of it.
+    """
 
     origins: tuple[Mapping[str, Any], ...]
     differences: tuple[Mapping[str, Any], ...]
     grade: str
+    spend: tuple[Mapping[str, Any], ...]
 
 
 def backtest(config: Config, out: Path | None = None, stages: Stages | None = None) -> Backtest:
@@ -69,6 +74,7 @@ def backtest(config: Config, out: Path | None = None, stages: Stages | None = No
         origins=tuple(row for e in evaluations for row in _origins(e, config)),
         differences=tuple(row for e in evaluations for row in _differences(e, config)),
         grade=_grade(evaluations),
+        spend=tuple(row for e in evaluations for row in _spend(e)),
     )
     with staged(out or config.folder, "backtest", project=config.project) as stage:
         stage.json("backtest.json", vars(result))
@@ -109,6 +115,22 @@ def _differences(evaluation: Evaluation, config: Config) -> list[dict[str, Any]]
                 }
             )  # fmt: skip
     return rows
+
+
+def _spend(evaluation: Evaluation) -> list[dict[str, Any]]:
+    foretold = evaluation.predictions[OURS].spend
+    if foretold is None or "spend" not in evaluation.targets:
+        return []
+    actual = evaluation.targets["spend"].to_numpy(dtype=float)
+    return [
+        {
+            "cutoff": f"{evaluation.cutoff:%Y-%m-%d}",
+            "customers": len(actual),
+            "predicted": float(foretold.sum()),
+            "actual": float(actual.sum()),
+            "tops": [vars(held) for held in held_by_foretold_tops(actual, foretold)],
+        }
+    ]
 
 
 def _grade(evaluations: list[Evaluation]) -> str:

@@ -16,7 +16,7 @@ from churnvalue.jobs.material import Material, terms_of
 from churnvalue.models.blend import Blend, reference_of
 from churnvalue.models.boosted import Fold, Tuned, fit_trees, tune
 from churnvalue.models.buy_till_you_die import BuyTillYouDie, summary
-from churnvalue.models.calibration import level
+from churnvalue.models.calibration import foretold_level, level
 from churnvalue.models.customer_value import ValueModel, mean_cost_an_order
 from churnvalue.models.definition import Loaded, read_value_definition
 from churnvalue.models.link_model import LinkModel
@@ -26,7 +26,6 @@ from churnvalue.models.stacking import Window, stack
 from churnvalue.progress import Stages
 
 TREES_ALONE = "lightgbm"
-_NEWEST = 0.5  # how far the newest window's level counts beyond the mean of all; seasons and chance move single windows
 
 Windows = Mapping[str, Window]
 
@@ -99,7 +98,7 @@ class Learner:
         alone: dict[str, LinkModel] = {}
         for name, trees in self._fit_all(tuned, train).items():
             weights = self._weights(name, earlier)
-            blends[name] = self._blend(name, trees, buying, weights, (fold.train, fold.test))
+            blends[name] = self._blend(name, trees, buying, weights, (fold.train, test.features))
             before = self._at([fold.train[-1]])
             own = level(trees.on_link(before.features), self._actual(name, before), trees.link)
             alone[name] = replace(trees, intercept=own)
@@ -120,11 +119,10 @@ class Learner:
         """Fit to every cutoff, buy-till-you-die to everyone as they are now, and set the level by closed windows."""
         tuned, windows, judged = assessed.tuned, assessed.windows, assessed.judged
         now, config = self.material.now, self.material.config
-        end = now.index[0][1]
         buying = self._buying(now)
         fitted = {}
         for name, trees in self._fit_all(tuned, self.material.frame).items():
-            blend = self._blend(name, trees, buying, self._weights(name, windows), (self.material.frame.cutoffs, end))
+            blend = self._blend(name, trees, buying, self._weights(name, windows), (self.material.frame.cutoffs, now))
             fitted[name] = replace(blend, horizon_days=config.outcome.horizon_days)
         churn, spend = fitted["churn"], fitted.get("spend")
         kind, cost = config.outcome.kind, config.value.cost
@@ -152,9 +150,9 @@ class Learner:
         trees: LinkModel,
         buying: BuyTillYouDie,
         weights: tuple[float, float],
-        dates: tuple[Sequence[pd.Timestamp], pd.Timestamp],
+        dates: tuple[Sequence[pd.Timestamp], pd.DataFrame],
     ) -> Blend:
-        """Blend at the level of closed windows, each moved as the season moved from it to now."""
+        """Blend at the level of closed windows, each moved as the season moved from it to now; ``dates``: those, and who is now."""
         closed, now = dates
         days = self.material.learnt_days
         newest = self._at([closed[-1]]).features
@@ -169,18 +167,28 @@ class Learner:
             level=0.0,
             reference=reference_of(summary(newest, buying.kind)),
         )
-        levels = [
-            self._level(draft, cutoff) + self.material.seasons.shift(draft.foretells, now, cutoff) for cutoff in closed
-        ]
-        return replace(draft, level=_NEWEST * levels[-1] + (1 - _NEWEST) * float(np.mean(levels)))
+        season = [self.material.seasons.shift(draft.foretells, now.index[0][1], cutoff) for cutoff in closed]
+        levels = np.array([self._levels(draft, cutoff) for cutoff in closed]) + np.array(season)[:, None]
+        alone = replace(draft, trees_weight=0.0, buying_weight=1.0).predict(now)
+        return replace(
+            draft,
+            level=foretold_level(
+                needed=levels[:, 0],
+                alone=levels[:, 1],
+                neutral=level(draft.on_link(now), alone, draft.link),
+                independent=1 + (closed[-1] - closed[0]) / self.horizon,
+            ),
+        )
 
-    def _level(self, draft: Blend, cutoff: pd.Timestamp) -> float:
-        """The level that a blend would have needed at a closed cutoff, with buy-till-you-die as it was known then."""
+    def _levels(self, draft: Blend, cutoff: pd.Timestamp) -> tuple[float, float]:
+        """The levels that a blend, and buy-till-you-die alone, would have needed at a closed cutoff, as known then."""
         rows = self._at([cutoff])
         if cutoff not in self.past_buying:
             self.past_buying[cutoff] = self._buying(rows.features)
         then = replace(draft, buying=self.past_buying[cutoff])
-        return level(then.on_link(rows.features), self._actual(draft.foretells, rows), draft.link)
+        alone = then.buying.on_link(summary(rows.features, then.buying.kind), draft.foretells, draft.learnt_days)
+        actual = self._actual(draft.foretells, rows)
+        return level(then.on_link(rows.features), actual, draft.link), level(alone, actual, draft.link)
 
     def _window(self, name: str, trees: LinkModel, buying: BuyTillYouDie, test: TrainingFrame) -> Window:
         rfm = summary(test.features, buying.kind)

@@ -6,6 +6,7 @@ The newest window chooses nothing for its own verdict: parameters and weights co
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from churnvalue.evaluation.equity import Equity, equity
 from churnvalue.evaluation.folds import forward_folds
 from churnvalue.evaluation.measurement import Evaluation
 from churnvalue.jobs.learner import Assessed, Judged, Learner, Windows
@@ -21,13 +22,17 @@ _STACKING_FOLDS = 3
 
 @dataclass(frozen=True)
 class Learned:
-    """Models by name, how each was tuned, and the verdict of the newest closed window (None if history has no second one)."""
+    """Models by name, how each was tuned, and the verdict of the newest closed window (None if history has no second one).
+
+    ``equity`` is what everyone at the end of the log is worth; None in a log without amounts.
+    """
 
     models: Mapping[str, Model]
     tuned: Mapping[str, Tuned]
     evaluation: Evaluation | None
     learnt_days: int
     notes: tuple[str, ...]
+    equity: Equity | None
 
 
 def learn(material: Material, loaded: Mapping[str, Loaded], stages: Stages) -> Learned:
@@ -40,9 +45,9 @@ def learn(material: Material, loaded: Mapping[str, Loaded], stages: Stages) -> L
     with stages.stage("fitting to all cutoffs"):
         models = Learner(material, loaded).final(assessed)
     evaluation = assessed.judged.evaluation if assessed.judged else None
-    return Learned(
-        models, assessed.tuned, evaluation, material.learnt_days, _notes(material, assessed.judged is not None)
-    )
+    notes = _notes(material, assessed.judged is not None)
+    worth = equity(models["value"].predict(material.now))
+    return Learned(models, assessed.tuned, evaluation, material.learnt_days, notes, worth)
 
 
 def assess(

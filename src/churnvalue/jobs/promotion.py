@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from churnvalue.config import Config
-from churnvalue.evaluation.gate import Contest, against_baselines, against_champion
+from churnvalue.evaluation.baselines import Prediction
+from churnvalue.evaluation.gate import Contest, Verdict, against_baseline, against_champion
 from churnvalue.evaluation.measurement import OURS, Evaluation
 from churnvalue.frames import TrainingFrame
 from churnvalue.jobs.learning import Learned
@@ -24,33 +25,35 @@ def objections(
     frame: TrainingFrame,
     config: Config,
 ) -> tuple[list[str], list[str]]:
-    """Return why the set may not be promoted (nothing: it may), and what could not be compared."""
+    """Return why the set may not be promoted (nothing: it may), and what could not be compared or told apart."""
     evaluation = learned.evaluation
     if evaluation is None:
         return ["no later window to judge on: the history holds only one closed window apart"], []
-    metrics = evaluation.metrics()
-    failures, remarks = [], []
+    seed = config.training.seed
+    verdicts = []
     for name, definition in loaded.items():
         gate = definition.definition.gate
-        failures += against_baselines(name, gate, metrics[name], OURS)
+        actual = evaluation.targets[definition.definition.target].to_numpy(dtype=np.float64)
+        ours = _said(evaluation.predictions[OURS], name)
+        assert ours is not None
+        for baseline in gate.baselines:
+            theirs = _said(evaluation.predictions[baseline], name)
+            if theirs is not None:
+                verdicts.append(against_baseline(name, gate, baseline, Contest(actual, ours, theirs), seed))
         if name in champions:
             champion = _champion_prediction(tracker, name, champions[name], evaluation, frame)
             if champion is None:
-                remarks.append(
-                    f"{name}: not compared with the champion, which has learnt from the window of the verdict"
-                )
+                remark = f"{name}: not compared with the champion, which has learnt from the window of the verdict"
+                verdicts.append(Verdict(remarks=(remark,)))
                 continue
-            actual = evaluation.targets[definition.definition.target].to_numpy(dtype=np.float64)
-            contest = Contest(actual, _predicted(evaluation, name), champion)
-            failures += against_champion(name, gate, contest, config.training.seed)
-    return failures, remarks
+            verdicts.append(against_champion(name, gate, Contest(actual, ours, champion), seed))
+    reasons = [reason for verdict in verdicts for reason in verdict.reasons]
+    return reasons, [remark for verdict in verdicts for remark in verdict.remarks]
 
 
-def _predicted(evaluation: Evaluation, name: str) -> np.ndarray:
-    ours = evaluation.predictions[OURS]
-    found = {"churn": ours.p_churn, "orders": ours.orders, "spend": ours.spend}[name]
-    assert found is not None
-    return found
+def _said(prediction: Prediction, name: str) -> np.ndarray | None:
+    """What a method foretold for model ``name``; None where it says nothing."""
+    return {"churn": prediction.risk, "orders": prediction.orders, "spend": prediction.spend}[name]
 
 
 def _champion_prediction(

@@ -1,7 +1,8 @@
 """Customer value: the present value of a customer's net margin to the value horizon, less the cost of serving them.
 
 Inside the outcome's horizon the spend model speaks; beyond it, its spend fades as Pareto/NBD says that this customer's
-purchases fade. First version: the interval takes the customer's spread of spend as that of their value.
+purchases fade. One distribution gives interval and risk: who never comes back brings nothing and costs what we go on
+sending; of who does, margin is lognormal with the spread of spend, and the orders' cost comes on top.
 """
 
 from dataclasses import dataclass
@@ -10,11 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.special import ndtr, ndtri
 
 from churnvalue.features import Feature, expand
 from churnvalue.models.blend import Blend
 from churnvalue.models.buy_till_you_die import BuyTillYouDie
-from churnvalue.models.outcome_models import hurdle_quantile
 
 Floats = npt.NDArray[np.float64]
 RETURN_DAYS = (7, 14, 30)
@@ -23,6 +24,7 @@ _SHORTEST = 90  # a tenure shorter than this says little about a rate
 _PRIOR_ORDERS = 2.0  # a customer's cost for an order is shrunk to the base's as by this many orders
 _PERIODS = 12
 _SURE = 1e-9
+_MONEY = ("clv", "clv_p10", "clv_p90", "p_below_zero", "cost_to_serve")
 
 
 @dataclass(frozen=True)
@@ -69,22 +71,25 @@ class ValueModel:
         return tuple(dict.fromkeys([*self.churn.features, *spend, *self.buying.features, *served]))
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return ``clv, clv_p10, clv_p90`` (money, may be negative) and ``p_return_7d, _14d, _30d``."""
+        """Return value, its interval and its risk, cost to serve, and the probability of coming back.
+
+        ``clv, clv_p10, clv_p90``: money, may be negative. ``p_below_zero``: probability that a customer who does come
+        back within the value horizon costs more than they bring. ``cost_to_serve``: present value of serving them over
+        the value horizon, part of ``clv``. All five NaN without amounts. ``p_return_7d, _14d, _30d``: probabilities.
+        """
         p_churn = self.churn.predict(frame)
         stay = {days: self._p_silent(frame, p_churn, days) for days in (*RETURN_DAYS, self.terms.value_days)}
         returns = {f"p_return_{days}d": 1.0 - stay[days] for days in RETURN_DAYS}
         if self.spend is None:
-            empty = dict.fromkeys(("clv", "clv_p10", "clv_p90"), np.full(len(frame), np.nan))
+            empty = dict.fromkeys(_MONEY, np.full(len(frame), np.nan))
             return pd.DataFrame({**empty, **returns}, index=frame.index)
-        gross, cost = self._gross_and_cost(frame)
-        quantiles = {
-            f"clv_p{level}": hurdle_quantile(level / 100, stay[self.terms.value_days], gross, self.dispersion) - cost
-            for level in (10, 90)
-        }
-        value = gross - cost
+        gross, caused, sent = self._gross_and_costs(frame)
+        spread = _Spread(stay[self.terms.value_days], gross, caused, sent, self.dispersion)
+        value = gross - (caused + sent)
         # A mean may lie outside the quantiles of a skewed distribution; a reader would take that for an error.
-        low, high = np.minimum(quantiles["clv_p10"], value), np.maximum(quantiles["clv_p90"], value)
-        return pd.DataFrame({"clv": value, "clv_p10": low, "clv_p90": high, **returns}, index=frame.index)
+        low, high = np.minimum(spread.quantile(0.1), value), np.maximum(spread.quantile(0.9), value)
+        money = dict(zip(_MONEY, (value, low, high, spread.p_below_zero(), caused + sent), strict=True))
+        return pd.DataFrame({**money, **returns}, index=frame.index)
 
     def _p_silent(self, frame: pd.DataFrame, p_churn: Floats, days: float) -> Floats:
         """P(no purchase in ``days``): Pareto/NBD's curve, its hazard scaled so that it passes through ``p_churn``."""
@@ -97,8 +102,8 @@ class ValueModel:
         silent = np.clip(self.buying.p_no_purchase(frame, days), _SURE, 1.0)
         return np.maximum(-np.log(silent), _SURE * days)
 
-    def _gross_and_cost(self, frame: pd.DataFrame) -> tuple[Floats, Floats]:
-        """Present value of margin, and of cost to serve, to the value horizon."""
+    def _gross_and_costs(self, frame: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
+        """Present value, to the value horizon, of margin, of what orders cost, and of what is sent whatever they do."""
         terms = self.terms
         edges = _edges(terms.horizon_days, terms.value_days)
         orders = np.vstack([np.zeros(len(frame)), *[self.buying.orders(frame, days) for days in edges[1:]]])
@@ -111,7 +116,7 @@ class ValueModel:
         gross = terms.margin * self.spend.predict(frame) * discounted
         orders_now = at_horizon * discounted
         sent = self._sent_a_day(frame) * float(discount @ np.diff(edges))
-        return gross, self._cost_an_order(frame) * orders_now + sent
+        return gross, self._cost_an_order(frame) * orders_now, sent
 
     def _cost_an_order(self, frame: pd.DataFrame) -> Floats:
         """Cost of what customers cause, for each order: their own last year, shrunk to the base."""
@@ -139,6 +144,45 @@ class ValueModel:
             "dispersion": self.dispersion,
             "cost_an_order": self.cost_an_order,
         }
+
+
+@dataclass(frozen=True)
+class _Spread:
+    """How value may turn out: ``-sent`` with ``p_silent``, else lognormal margin less the cost of orders, less ``sent``.
+
+    ``gross`` and ``caused`` are means over both cases, so those who come back bring and cause more than them.
+    """
+
+    p_silent: Floats
+    gross: Floats
+    caused: Floats
+    sent: Floats
+    dispersion: float
+
+    @property
+    def _buys(self) -> Floats:
+        return np.maximum(1.0 - self.p_silent, _SURE)
+
+    @property
+    def _location(self) -> Floats:
+        return np.log(np.maximum(self.gross, np.finfo(float).tiny) / self._buys) - self.dispersion**2 / 2
+
+    def p_below_zero(self) -> Floats:
+        """P(value < 0) of those who come back."""
+        return self._p_margin_below(self.caused / self._buys + self.sent)
+
+    def quantile(self, level: float) -> Floats:
+        """Return a quantile over both cases; the silent stand between buyers who lose money and those who earn it."""
+        caused = self.caused / self._buys
+        losing = self._buys * self._p_margin_below(caused)
+        place = np.where(level <= losing, level, np.maximum(level - self.p_silent, losing)) / self._buys
+        margin = np.exp(self._location + self.dispersion * ndtri(np.clip(place, _SURE, 1 - _SURE))) - caused
+        silent = (losing < level) & (level <= losing + self.p_silent)
+        return np.asarray(np.where(silent, 0.0, margin) - self.sent)
+
+    def _p_margin_below(self, money: Floats) -> Floats:
+        with np.errstate(divide="ignore"):
+            return np.asarray(ndtr((np.log(money) - self._location) / self.dispersion), dtype=np.float64)
 
 
 def mean_cost_an_order(frame: pd.DataFrame, kind: str, cost: dict[str, float]) -> float:

@@ -24,7 +24,10 @@ OUTPUTS: dict[str, tuple[str, ...]] = {
     "churn": ("p_churn",),
     "orders": ("orders",),
     "spend": ("spend", "spend_p10", "spend_p50", "spend_p90"),
-    "value": ("clv", "clv_p10", "clv_p90", "p_return_7d", "p_return_14d", "p_return_30d"),
+    "value": (
+        *("clv", "clv_p10", "clv_p90", "p_below_zero", "cost_to_serve"),
+        *("p_return_7d", "p_return_14d", "p_return_30d"),
+    ),
 }
 _NAMES = {ChurnModel: "churn", OrdersModel: "orders", SpendModel: "spend", ValueModel: "value"}
 _FORMAT = 1

@@ -14,7 +14,9 @@ from scipy.optimize import minimize
 from churnvalue.models.link_model import Link
 
 Floats = npt.NDArray[np.float64]
-PRIOR = (0.5, 0.5)
+# A half each. The mean of two sound forecasts spreads customers too little, each part blurring what only the other saw (Ranjan and
+# Gneiting 2010): of money and orders a tenth more made deciles truer on past origins of real and made logs alike; of leaving not.
+PRIOR: dict[Link, tuple[float, float]] = {"logit": (0.5, 0.5), "log": (0.55, 0.55)}
 # Buyers or leavers, whichever are fewer, that weigh as much as the prior. Of 100, 300, 2,000 and no learning at all, tried on
 # earlier windows and tested on the next of four logs, about a thousand lost least anywhere.
 _PRIOR_EVENTS = 1000.0
@@ -31,13 +33,14 @@ class Window:
 
 
 def stack(windows: Sequence[Window], link: Link) -> tuple[float, float]:
-    """Return the weights of trees and buy-till-you-die: least deviance over the windows, shrunk to a half each.
+    """Return the weights of trees and buy-till-you-die: least deviance over the windows, shrunk to ``PRIOR``.
 
     Deviance: Bernoulli (logit) or Poisson (log), which heeds those who spend much more than Tweedie's would. The prior when
     there is no window.
     """
+    prior = PRIOR[link]
     if not windows:
-        return PRIOR
+        return prior
     events = sum(_events(window.actual, link) for window in windows)
     scale = max(float(np.mean(np.concatenate([w.actual for w in windows]))), 1e-9)
 
@@ -54,11 +57,11 @@ def stack(windows: Sequence[Window], link: Link) -> tuple[float, float]:
             gradient[2 + number] += share * slope.sum()
         return total, gradient
 
-    start = np.array([*PRIOR, *[_level(w, link, scale) for w in windows]])
+    start = np.array([*prior, *[_level(w, link, scale) for w in windows]])
     bounds = [(0.0, _LARGEST)] * 2 + [(None, None)] * len(windows)
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 500})
     trust = events / (events + _PRIOR_EVENTS)
-    trees, buying = (prior + trust * (float(w) - prior) for prior, w in zip(PRIOR, found.x[:2], strict=True))
+    trees, buying = (p + trust * (float(w) - p) for p, w in zip(prior, found.x[:2], strict=True))
     return trees, buying
 
 

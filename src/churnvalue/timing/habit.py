@@ -1,192 +1,207 @@
-"""In which hour of the local week each customer is active: own events, shrunk to what is common.
+"""In which hour of the local week each customer is active: own events, shrunk to those alike and to what is common.
 
 This module knows activity, not response: that a customer buys on Tuesday evening does not show that a message
 sent then works better. It sees counts alone, neither times nor customers.
 """
 
-from itertools import product
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from churnvalue.errors import DefinitionError, HistoryError
+from churnvalue.errors import DefinitionError
+from churnvalue.timing.habit_challenger import HabitChallenger, challenge
+from churnvalue.timing.held_out import HeldOut, checked_earlier, held_out
+from churnvalue.timing.pooled_habit import PooledHabit
+from churnvalue.timing.week import (
+    CHUNK,
+    DAY_HOURS,
+    SLOTS,
+    Floats,
+    Ints,
+    by_day,
+    captured,
+    checked_counts,
+    common_distribution,
+    content_keys,
+)
 
-SLOTS = 168
-BANDWIDTH_HOURS = (0.0, 1.0, 2.0, 4.0)
-DAY_LEAKS = (0.0, 0.1, 0.3, 1.0)
-CONCENTRATIONS = (1.0, 3.0, 8.0, 20.0, 50.0, 120.0, 300.0, np.inf)
-_FIT_CUSTOMERS = 20_000
-_CHUNK = 32_768
-_FEW_EVENTS = 2
-
-Floats = npt.NDArray[np.float64]
+_FIT_CUSTOMERS = 10_000
+_FEWEST_JUDGED = 20
+FEW_EVENTS = 2
 
 
-def week_kernel(bandwidth_hours: float, day_leak: float) -> Floats:
-    """Weight an event in one hour of the week lends to every other. Shape (168, 168); rows sum to 1.
+@dataclass(frozen=True)
+class Evidence:
+    """How customers held out were foretold: mean negative log-likelihood in nats, and share of their events captured.
 
-    A Gaussian on the circle of the week, repeated on each other day with the weight ``day_leak``. A bandwidth
-    of 0 keeps the hour itself.
+    Captured is what fell into the likeliest daily 3 hours; ``captured_error`` is the standard error of its difference.
     """
-    repeats = np.full(7, day_leak)
-    repeats[0] = 1.0
-    apart = np.arange(SLOTS)[:, None] - 24 * np.arange(7)[None, :]
-    hours = np.minimum(apart % SLOTS, -apart % SLOTS)
-    near = np.exp(-0.5 * (hours / bandwidth_hours) ** 2) if bandwidth_hours > 0 else (hours == 0).astype(np.float64)
-    lent = near @ repeats
-    lent /= lent.sum()
-    slots = np.arange(SLOTS)
-    return np.asarray(lent[(slots[None, :] - slots[:, None]) % SLOTS])
+
+    customers: int
+    loss: float
+    common_loss: float
+    captured: float
+    common_captured: float
+    captured_error: float
+
+    @property
+    def wins(self) -> bool:
+        """Whether own events help: likelier than by what is common, and no fewer captured beyond noise."""
+        return self.loss < self.common_loss and self.captured >= self.common_captured - self.captured_error
 
 
 class SlotHabit:
     """Probability of each hour of the local week for each customer's next event.
 
-    ``p = w · own + (1 - w) · common`` with ``w = n / (n + concentration)`` for ``n`` events: the posterior
-    mean under a Dirichlet prior around the common distribution. ``own`` lends each event to nearby hours and
-    to the same hour of other days, in proportion to how common those hours are, so that a closed shop's
-    nights stay empty.
-
-    Bandwidth, day leak and concentration minimise the leave-one-out negative log-likelihood, each customer
-    weighing the same, over those settings with which customers left with one or two events do no worse than
-    the common distribution.
+    A customer's events are lent to nearby hours and shrunk to the types of customer it resembles; the week as it is and
+    day times hour are multiplied, with the segment's ratio to all (see ``PooledHabit``). Where boosted trees win clearly on
+    customers they did not see, they correct it. All settings are those which foretell best what was held out: one event
+    of each customer, and what came after ``earlier``.
 
     Attributes:
         common_: What is common to all customers; shape (168,), sums to 1, all above 0.
-        bandwidth_hours_, day_leak_, concentration_: The chosen setting. A concentration of infinity says that
-            own events do not help and all customers get ``common_``.
-        loss_: Leave-one-out mean negative log-likelihood of the setting; NaN if no customer has two events.
+        days_only_: All events stand at midnight: the log knows days, and every day's probability is spread evenly.
+        few_, more_: Evidence on customers of whom one or two events were known, and of others. Where own events do not win
+            (``wins``), these customers get what is common to their segment.
+        challenger_: The boosted trees that correct; None where they did not win or were not tried.
+        habit_: The model behind it; None if there is nothing to judge by.
     """
 
     common_: Floats
-    spread_: Floats
-    bandwidth_hours_: float
-    day_leak_: float
-    concentration_: float
-    loss_: float
+    days_only_: bool
+    few_: Evidence
+    more_: Evidence
+    challenger_: HabitChallenger | None
+    habit_: PooledHabit | None
+    segments_: npt.NDArray[np.str_]
 
-    def __init__(self, *, concentrations: tuple[float, ...] = CONCENTRATIONS) -> None:
-        self.concentrations = concentrations
+    def __init__(self, *, seed: int = 0) -> None:
+        self.seed = seed
 
-    def fit(self, counts: npt.ArrayLike) -> Self:
+    def fit(
+        self, counts: npt.ArrayLike, segment: npt.ArrayLike | None = None, earlier: npt.ArrayLike | None = None
+    ) -> Self:
         """Return self, having learned from ``counts[i, s]``, the events of customer ``i`` in hour ``s``.
 
-        Fractional counts, of events that weigh less with age, are fine. Without events the common
-        distribution is uniform.
+        Args:
+            counts: Shape (n, 168). Fractional counts, of events that weigh less with age, are fine.
+            segment: A label for each customer, such as its country; shape (n,).
+            earlier: Counts of the same events that were known at an earlier cutoff; what came after it then judges.
 
         Raises:
-            DefinitionError: If the shape is not (n, 168).
+            DefinitionError: If a shape does not fit, or ``earlier`` is not part of ``counts``.
             HistoryError: If a count is negative or not a number.
         """
-        table = _table(counts)
-        table = table[_canonical_order(table)]
-        total = sum(
-            (table[start : start + _CHUNK].sum(axis=0) for start in range(0, len(table), _CHUNK)),
-            np.zeros(SLOTS),
-        )
-        self.common_ = _common(total)
-        repeated = table[table.sum(axis=1) >= _FEW_EVENTS]
-        step = max(1, -(-len(repeated) // _FIT_CUSTOMERS))
-        self._choose(sparse.csr_array(repeated[::step]))
+        table = checked_counts(counts)
+        past = None if earlier is None else checked_earlier(earlier, table)
+        labels = np.zeros(len(table), np.str_) if segment is None else _labels(segment, len(table))
+        self.segments_, codes = np.unique(labels, return_inverse=True)
+        order = _canonical_order(table, codes, past)
+        total = sum((table[order[a : a + CHUNK]].sum(axis=0) for a in range(0, len(table), CHUNK)), np.zeros(SLOTS))
+        self.days_only_ = bool(total.any() and not total.reshape(-1, DAY_HOURS)[:, 1:].any())
+        common = common_distribution(total)
+        self.common_ = self._even_days(common)
+        active = np.asarray(table.any(axis=1))
+        seen = order[active[order]]
+        chosen = seen[:: max(1, -(-len(seen) // _FIT_CUSTOMERS))]
+        sample = table[chosen]
+        folds = held_out(sample, None if past is None else past[chosen], codes[chosen], self.seed)
+        self._learn(folds, common)
+        if self.habit_ is not None:
+            self.habit_.fit(sparse.csr_array(sample), common, codes[chosen], len(self.segments_))
         return self
 
-    def predict(self, counts: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """Probability of each hour of the week. Shape (n, 168); rows sum to 1; ``common_`` without events."""
-        table = _table(counts)
+    def predict(self, counts: npt.ArrayLike, segment: npt.ArrayLike | None = None) -> npt.NDArray[np.float32]:
+        """Probability of each hour of the week. Shape (n, 168); rows sum to 1.
+
+        Without events it is what is common to the customer's segment; to all, where the segment was not seen.
+        """
+        table = checked_counts(counts)
+        codes = np.full(len(table), -1)
+        if segment is not None:
+            labels = _labels(segment, len(table))
+            place = np.searchsorted(self.segments_, labels).clip(max=max(len(self.segments_) - 1, 0))
+            codes = np.where(self.segments_[place] == labels, place, -1)
         probability = np.empty(table.shape, np.float32)
-        for start in range(0, len(table), _CHUNK):
-            chunk = table[start : start + _CHUNK]
-            events = chunk.sum(axis=1, keepdims=True)
-            own = sparse.csr_array(chunk) @ self.spread_ / np.maximum(events, np.finfo(np.float64).tiny)
-            weight = events / (events + self.concentration_)
-            probability[start : start + _CHUNK] = weight * own + (1.0 - weight) * self.common_
+        for start in range(0, len(table), CHUNK):
+            part = slice(start, start + CHUNK)
+            probability[part] = self._even_days(self._foretell(table[part], codes[part]))
         return probability
 
-    def score(self, counts: npt.ArrayLike, next_slot: npt.ArrayLike) -> float:
-        """Mean negative log-likelihood of each customer's next hour of the week, in nats; lower is better."""
-        slots = np.asarray(next_slot, np.int64)
-        chosen = self.predict(counts)[np.arange(len(slots)), slots]
-        return float(-np.log(chosen.astype(np.float64)).mean())
+    def _learn(self, folds: Sequence[HeldOut], common: Floats) -> None:
+        """Choose the settings and whether own events, and the challenger, are used at all."""
+        self.habit_ = self.challenger_ = None
+        judged: list[tuple[HeldOut, Floats, Floats]] = []
+        if folds:
+            segments = len(self.segments_)
+            self.habit_ = habit = PooledHabit().choose(folds, common, segments)
+            for fold in folds:
+                habit.fit(fold.known, common, fold.segment, segments)
+                foretold = habit.predict(fold.known, fold.segment)
+                if fold is folds[-1]:
+                    self.challenger_, foretold = challenge(fold, foretold, self.seed)
+                judged.append((fold, foretold, habit.common(fold.segment)))
+        self.few_ = _evidence(judged, 0.0, FEW_EVENTS)
+        self.more_ = _evidence(judged, FEW_EVENTS, np.inf)
 
-    def _choose(self, counts: sparse.csr_array) -> None:
-        """Choose the setting by leaving out one event at a time."""
-        self.bandwidth_hours_, self.day_leak_, self.concentration_, self.loss_ = 0.0, 0.0, np.inf, np.nan
-        rows, slots = counts.nonzero()
-        events = np.asarray(counts.sum(axis=1)).ravel()[rows]
-        left = events - np.minimum(counts.data, 1.0)
-        common = self.common_[slots]
-        # Customers weigh the same: the next event of each is foretold once, however many they have.
-        weight = counts.data / events / max(counts.shape[0], 1)
-        few = events <= _FEW_EVENTS + 1
-        allowed = -(weight * np.log(common))[few].sum()
-        best = np.inf
-        for bandwidth, leak in product(BANDWIDTH_HOURS, DAY_LEAKS) if len(rows) else ():
-            own = _left_out(counts, self._spread(bandwidth, leak)) / np.maximum(left, 1e-12)
-            for concentration in self.concentrations:
-                share = left / (left + concentration)
-                loss = -weight * np.log(share * own + (1.0 - share) * common)
-                if loss.sum() < best and loss[few].sum() <= allowed:
-                    best = float(loss.sum())
-                    self.bandwidth_hours_, self.day_leak_ = bandwidth, leak
-                    self.concentration_, self.loss_ = concentration, best
-        self.spread_ = self._spread(self.bandwidth_hours_, self.day_leak_)
+    def _foretell(self, table: Floats, codes: Ints) -> Floats:
+        if self.habit_ is None:
+            return np.broadcast_to(self.common_, table.shape)
+        events = table.sum(axis=1)
+        probability = self.habit_.common(codes)
+        known = np.flatnonzero((events > 0) & np.where(events <= FEW_EVENTS, self.few_.wins, self.more_.wins))
+        counts = sparse.csr_array(table[known])
+        own = self.habit_.predict(counts, codes[known])
+        if self.challenger_ is not None:
+            own = self.challenger_.correct(counts, own, codes[known])
+        probability[known] = own
+        return probability
 
-    def _spread(self, bandwidth_hours: float, day_leak: float) -> Floats:
-        """Where an event in each hour (row) lends its weight; rows sum to 1."""
-        lent = week_kernel(bandwidth_hours, day_leak) * self.common_
-        return np.asarray(lent / lent.sum(axis=1, keepdims=True))
+    def _even_days(self, probability: Floats) -> Floats:
+        """Spread each day's probability evenly over its hours if the log knows days alone."""
+        return np.repeat(by_day(probability) / DAY_HOURS, DAY_HOURS, axis=-1) if self.days_only_ else probability
 
 
-def _table(counts: npt.ArrayLike) -> Floats:
-    """``counts`` as floats, checked."""
-    table = np.asarray(counts, np.float64)
-    if table.ndim != 2 or table.shape[1] != SLOTS:
+def _evidence(judged: Sequence[tuple[HeldOut, Floats, Floats]], above: float, up_to: float) -> Evidence:
+    """Evidence on the customers of whom more than ``above`` and at most ``up_to`` events were known."""
+    rows = []
+    for fold, foretold, common in judged:
+        events = np.asarray(fold.known.sum(axis=1)).ravel()
+        later = fold.later.toarray()
+        columns = (fold.loss(foretold), fold.loss(common), captured(foretold, later), captured(common, later))
+        rows.append(np.column_stack(columns)[(events > above) & (events <= up_to)])
+    found = np.concatenate(rows) if rows else np.empty((0, 4))
+    if len(found) < _FEWEST_JUDGED:
+        return Evidence(len(found), *(np.nan,) * 5)
+    loss, common_loss, inside, common_inside = found.T
+    error = (inside - common_inside).std(ddof=1) / np.sqrt(len(found))
+    return Evidence(
+        len(found),
+        float(loss.mean()),
+        float(common_loss.mean()),
+        float(inside.mean()),
+        float(common_inside.mean()),
+        float(error),
+    )
+
+
+def _labels(segment: npt.ArrayLike, customers: int) -> npt.NDArray[np.str_]:
+    labels = np.asarray(segment).astype(np.str_)
+    if labels.shape != (customers,):
         raise DefinitionError(
-            f"Counts by hour of the week must have the shape (customers, {SLOTS}), but {table.shape} came. "
-            "Count events by local hour, Monday 00:00 first."
+            f"There must be one segment for each of the {customers} customers, but the shape {labels.shape} came. "
+            "Give a label for each row of the counts."
         )
-    if not (np.isfinite(table).all() and (table >= 0).all()):
-        raise HistoryError(
-            "Counts by hour of the week must be numbers of at least 0, but some are not. Count events without blanks."
-        )
-    return table
+    return labels
 
 
-def _canonical_order(table: Floats) -> npt.NDArray[np.int64]:
-    """Order of rows by their content alone, so that neither sums nor the sample follow the input's order."""
-    odd = np.random.default_rng(168).integers(1, 2**63, SLOTS, dtype=np.uint64) | np.uint64(1)
-    keys = np.empty(len(table), np.uint64)
-    for start in range(0, len(table), _CHUNK):
-        bits = (table[start : start + _CHUNK] + 0.0).view(np.uint64)
-        # The high bits are folded in: small whole numbers differ in nothing else.
-        folded = bits ^ (bits >> np.uint64(32)) ^ (bits >> np.uint64(52))
-        keys[start : start + _CHUNK] = (folded * odd).sum(axis=1, dtype=np.uint64)
+def _canonical_order(table: Floats, codes: Ints, past: Floats | None) -> Ints:
+    """Order of rows by their content alone, so that no sum, sample or draw follows the input's order."""
+    keys = content_keys(table) * np.uint64(3) + codes.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    if past is not None:
+        keys += content_keys(past) * np.uint64(5)
     return np.argsort(keys, kind="stable")
-
-
-def _common(total: Floats) -> Floats:
-    """Distribution of all events over the week, smoothed as far as leaving one out asks for; sums to 1.
-
-    Half an event is added to every hour, so that nothing is impossible.
-    """
-    events = total.sum()
-    best, chosen = np.inf, np.full(SLOTS, 1.0 / SLOTS)
-    seen = total > 0
-    for bandwidth in (0.0, 0.5, 0.75, 1.0, 1.5, 2.0):
-        for leak in (0.0, 0.05, 0.2):
-            kernel = week_kernel(bandwidth, leak)
-            smooth = total @ kernel
-            left_out = np.maximum(smooth - np.minimum(total, 1.0) * kernel[0, 0], 0.0) + 0.5
-            loss = -(total * np.log(left_out))[seen].sum()
-            if events > 0 and loss < best:
-                best, chosen = loss, (smooth + 0.5) / (events + 0.5 * SLOTS)
-    return chosen
-
-
-def _left_out(counts: sparse.csr_array, spread: Floats) -> Floats:
-    """Weight a customer's other events lend to the hour of each event; one a filled cell of ``counts``."""
-    rows, slots = counts.nonzero()
-    lent = (counts @ spread)[rows, slots]
-    return np.asarray(np.maximum(lent - np.minimum(counts.data, 1.0) * spread[slots, slots], 0.0))

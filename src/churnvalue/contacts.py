@@ -1,1 +1,0 @@
-"""What was done to whom: offers, calls and messages, with the experiment they belong to."""

@@ -1,0 +1,170 @@
+"""``measure``: what a plan really earned, from what happened after it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from churnvalue import clock
+from churnvalue.clock import DAY
+from churnvalue.config import Config
+from churnvalue.contacts import Contacts, read_contacts
+from churnvalue.engines import read_log
+from churnvalue.errors import HistoryError, OutputError
+from churnvalue.evaluation.plan_value import PlanValue, plan_value, require_plan
+from churnvalue.evaluation.sends_value import SendsValue, sends_value
+from churnvalue.events.log import EventLog
+from churnvalue.jobs.happened import ANSWER_DAYS, CarriedOut, answered, carried_out, happened
+from churnvalue.jobs.plan import PLAN, SENDS
+from churnvalue.jobs.score import SCORES
+from churnvalue.jobs.verdict import verdict
+from churnvalue.progress import Stages
+from churnvalue.storage import read_manifest, read_parquet, staged
+
+MEASURE = "measure.json"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a plan earned, and what the next one learns from it.
+
+    Attributes:
+        cutoff: When the plan was made.
+        as_of: What was known before this time was read.
+        horizon_days: Length of the outcome's window.
+        observed_days: Days of it that the log holds; outcomes are of these days alone.
+        carried_out: Who was really contacted.
+        value: Measured and promised, by group, and other policies.
+        sends: Whether the hours of sending helped; None without sends.
+        actions: By action ``ratio`` (measured over promised change of staying), its ``se``, and the ``factor`` with which the
+            plan had multiplied its effects: what ``evaluation.recalibration`` reads.
+        verdict: The same in a few sentences.
+        notes: What limits it.
+    """
+
+    cutoff: str
+    as_of: str
+    horizon_days: int
+    observed_days: float
+    carried_out: CarriedOut
+    value: PlanValue
+    sends: SendsValue | None
+    actions: dict[str, dict[str, float | None]]
+    verdict: str
+    notes: tuple[str, ...]
+
+
+def measure(
+    config: Config,
+    plan: Path,
+    as_of: str | None = None,
+    out: Path | None = None,
+    stages: Stages | None = None,
+) -> Measurement:
+    """Measure what a plan changed: those given its actions against those held out.
+
+    Args:
+        config: What to read, the outcome's window, margin and costs.
+        plan: Folder that ``plan`` wrote; scores in the same folder sharpen the comparison.
+        as_of: Nothing that happened or was known from this time on is read; the end of the log if None.
+        out: Folder of measure.json; nothing is written if None.
+        stages: Times and shows the work.
+
+    Raises:
+        OutputError: If the plan is missing, damaged or empty.
+        HistoryError: If nothing of the window has been observed yet.
+    """
+    stages = stages or Stages()
+    with stages.stage("reading the plan"):
+        manifest = read_manifest(plan)
+        planned = read_parquet(plan, PLAN).to_pandas().sort_values("customer_id", ignore_index=True)
+        if not len(planned) or planned["customer_id"].duplicated().any():
+            raise OutputError(f"{plan / PLAN} must hold each customer once, and at least one. Make the plan anew.")
+        require_plan(planned)
+        scores = read_parquet(plan, SCORES).to_pandas() if SCORES in manifest["files"] else None
+        sends = read_parquet(plan, SENDS).to_pandas() if SENDS in manifest["files"] else None
+    cutoff = clock.micros(planned["cutoff"].iloc[0].to_pydatetime())
+    with stages.stage("reading what happened"):
+        log = read_log(config, None if as_of is None else clock.micros(as_of))
+        window = _window(log, cutoff, config.outcome.horizon_days)
+        contacts = read_contacts(config, log, None if as_of is None else clock.micros(as_of))
+    with stages.stage("comparing"):
+        carried = carried_out(planned, contacts, window, config)
+        found = happened(planned, log, window, config, carried.spent, _p_churn(planned, scores, cutoff))
+        facts = manifest["facts"].get("plan", {})
+        value = plan_value(planned, found, float(facts.get("holdout", config.retention.holdout)))
+        answers = _sends(sends, log, config)
+    observed = (window.end - window.start) / DAY
+    measurement = Measurement(
+        cutoff=clock.text(cutoff),
+        as_of=clock.text(log.observed_until),
+        horizon_days=config.outcome.horizon_days,
+        observed_days=observed,
+        carried_out=carried.shares,
+        value=value,
+        sends=answers,
+        actions=_actions(value, facts.get("recalibration") or {}),
+        verdict=verdict(value, observed, config.outcome.horizon_days),
+        notes=(*value.notes, *carried.notes, *_account(contacts)),
+    )
+    if out is not None:
+        with (
+            stages.stage("writing"),
+            staged(Path(out), "measure", cutoff=measurement.cutoff, as_of=measurement.as_of) as stage,
+        ):
+            stage.json(MEASURE, {**vars(measurement), "project": config.project})
+    return measurement
+
+
+def _window(log: EventLog, cutoff: int, horizon_days: int) -> clock.Span:
+    """Return the part of the outcome's window that the log holds.
+
+    Raises:
+        HistoryError: If that is nothing.
+    """
+    whole = clock.after(cutoff, horizon_days)
+    if log.observed_until <= cutoff:
+        raise HistoryError(
+            f"What happened after {clock.text(cutoff)} is needed, but the log is observed until"
+            f" {clock.text(log.observed_until)}. In part the plan can be measured from {clock.text(cutoff + DAY)} on, in whole"
+            f" from {clock.text(whole.end)}."
+        )
+    return clock.Span(cutoff, min(whole.end, log.observed_until))
+
+
+def _p_churn(planned: pd.DataFrame, scores: pd.DataFrame | None, cutoff: int) -> np.ndarray | None:
+    """Return each planned customer's probability of leaving as scored at the plan's cutoff; None if that is not at hand."""
+    if scores is None or not len(scores) or clock.micros(scores["cutoff"].iloc[0].to_pydatetime()) != cutoff:
+        return None
+    known = planned["customer_id"].map(scores.set_index("customer_id")["p_churn"]).to_numpy(np.float64)
+    return known if np.isfinite(known).all() else None
+
+
+def _sends(sends: pd.DataFrame | None, log: EventLog, config: Config) -> SendsValue | None:
+    """Return what the hours were worth, of the sends whose days to answer have passed."""
+    if sends is None:
+        return None
+    last = pd.Timestamp(clock.moment(log.observed_until - ANSWER_DAYS * DAY))
+    gone = sends[sends["send_at"].notna() & (sends["send_at"] <= last)].reset_index(drop=True)
+    return sends_value(gone, answered(gone, log, config.outcome.kind)) if len(gone) else None
+
+
+def _actions(value: PlanValue, factors: dict[str, Any]) -> dict[str, dict[str, float | None]]:
+    rows = {group.name: group.stay_ratio for group in value.groups if group.by == "action"}
+    return {
+        action: {"ratio": ratio.value, "se": ratio.se, "factor": _factor(factors.get(action, 1.0))}
+        for action, ratio in rows.items()
+    }
+
+
+def _factor(stated: Any) -> float:
+    return float(stated["factor"] if isinstance(stated, dict) else stated)
+
+
+def _account(contacts: Contacts) -> tuple[str, ...]:
+    if not contacts.account.quarantined:
+        return ()
+    reasons = ", ".join(f"{reason}: {rows:,}" for reason, rows in contacts.account.quarantined.items())
+    return (f"{contacts.account.refused:,} contacts could not be used ({reasons}).",)

@@ -1,0 +1,161 @@
+import pandas as pd
+import pytest
+
+from churnvalue.clock import micros
+from churnvalue.config import parse_config
+from churnvalue.contacts import COLUMNS, NO_ACTION, experiments, read_contacts, summary
+from churnvalue.engines import read_log
+from churnvalue.errors import HistoryError, SourceError
+from churnvalue.simulate import EVENT_COLUMNS, simulate_log
+
+ORDERS = """customer_id,event_time,amount
+007,2024-01-05 10:00,10
+8,2024-01-06 10:00,20
+9,2024-03-06 10:00,20
+"""
+MADE = """client,at,what,how,price,took,chance,trial
+007,2024-02-01 12:00,voucher,email,1.5,1,0.25,t1
+8,2024-02-01 12:00,control,,0,,0.75,t1
+8,2024-02-03 12:00,voucher,email,1.5,0,0.25,t1
+9,2024-02-01 12:00,control,,,,0.75,t1
+10,2024-02-02 12:00,call,phone,4,,,
+11,2024-02-02 12:00,,phone,4,,,
+,2024-02-02 12:00,call,phone,4,,,
+12,2024-04-02 12:00,call,phone,4,,,
+10,2024-02-02 12:00,call,phone,4,,,
+"""
+COLUMNS_OF_MADE = {
+    "customer_id": "client", "event_time": "at", "action": "what", "channel": "how", "cost": "price", "redeemed": "took",
+    "propensity": "chance", "experiment": "trial",
+}  # fmt: skip
+
+
+@pytest.fixture
+def contacts_of(tmp_path):
+    def read(text=MADE, as_of="2024-03-10", columns=None, **section):
+        (tmp_path / "orders.csv").write_text(ORDERS, "utf-8")
+        (tmp_path / "contacts.csv").write_text(text, "utf-8")
+        raw = {"events": [{"source": "orders.csv", "timezone": "UTC", "columns": {"amount": "amount"}}]}
+        raw["contacts"] = {"source": "contacts.csv", "timezone": "Europe/Berlin", "columns": columns or COLUMNS_OF_MADE}
+        raw["contacts"] |= section
+        config = parse_config(raw, tmp_path)
+        until = None if as_of is None else micros(as_of)
+        return read_contacts(config, read_log(config), until)
+
+    return read
+
+
+def test_an_own_source_is_read_with_an_account_of_every_row(contacts_of):
+    found = contacts_of()
+    frame = found.frame
+    assert list(frame.columns) == list(COLUMNS)
+    assert frame["customer_id"].tolist() == ["007", "10", "8", "8", "9"]  # text, sorted
+    assert frame["event_time"].iloc[0] == pd.Timestamp("2024-02-01 11:00", tz="UTC")  # an hour before Berlin's
+    assert frame["action"].tolist() == ["voucher", "call", NO_ACTION, "voucher", NO_ACTION]
+    assert frame["redeemed"].tolist() == [True, pd.NA, pd.NA, False, pd.NA]
+    assert frame["cost"].fillna(-1).tolist() == [1.5, 4.0, 0.0, 1.5, -1.0]
+    account = found.account
+    assert (account.read, account.kept, account.duplicates, account.later) == (9, 5, 1, 1)
+    assert account.quarantined == {"no action": 1, "no customer id": 1}
+    assert found.strangers == 1  # customer 10 never bought
+
+
+def test_nothing_from_the_as_of_on_is_read_and_order_does_not_matter(contacts_of):
+    early = contacts_of(as_of="2024-02-01 11:00")  # half-open
+    assert early.frame.empty
+    assert early.account.later == 7
+    header, *lines = MADE.splitlines()
+    turned = contacts_of("\n".join([header, *lines[::-1]]) + "\n")
+    pd.testing.assert_frame_equal(turned.frame, contacts_of().frame)
+    assert len(contacts_of(as_of=None).frame) == 5  # the log ends before the contact in April
+
+
+def test_a_customer_counts_once_in_an_experiment(contacts_of):
+    (found,) = experiments(contacts_of())
+    assert (found.name, found.arms, found.evidence) == ("t1", (NO_ACTION, "voucher"), "column")
+    assert found.counts == {NO_ACTION: 2, "voucher": 1}
+    assert found.propensity == {NO_ACTION: 0.75, "voucher": 0.25}
+    assert (found.repeated, found.crossed) == (1, 1)
+    assert found.frame["customer_id"].tolist() == ["007", "8", "9"]
+    assert found.sample_ratio.p_value == 1.0  # 1 of 3 at .25: nothing is likelier
+    assert found.sample_ratio.fits
+
+
+def test_what_actions_really_were(contacts_of):
+    found = summary(contacts_of())
+    assert found.loc["voucher"].tolist() == [2, 1.5, 0.5]
+    assert found.loc["call", "redemption"] != found.loc["call", "redemption"]  # nobody noted it
+
+
+def test_propensities_come_from_the_configuration_or_the_shares(contacts_of):
+    columns = {name: column for name, column in COLUMNS_OF_MADE.items() if name != "propensity"}
+    (stated,) = experiments(contacts_of(columns=columns, propensity={"voucher": 0.5}))
+    assert (stated.evidence, stated.propensity) == ("configuration", {NO_ACTION: 0.5, "voucher": 0.5})
+    (shares,) = experiments(contacts_of(columns=columns))
+    assert (shares.evidence, shares.sample_ratio) == ("arm shares", None)
+    assert shares.propensity["voucher"] == pytest.approx(1 / 3)
+    with pytest.raises(HistoryError, match=r"must sum to 1, but they are none 0.2, voucher 0.5"):
+        experiments(contacts_of(columns=columns, propensity={"voucher": 0.5, NO_ACTION: 0.2}))
+
+
+def test_an_unfair_draw_is_seen(contacts_of):
+    rows = [f"{k},2024-02-01 12:00,{'voucher' if k < 180 else 'control'},,,,0.5,t1" for k in range(100, 200)]
+    (found,) = experiments(contacts_of(MADE.splitlines()[0] + "\n" + "\n".join(rows) + "\n"))
+    assert not found.sample_ratio.fits
+    assert found.sample_ratio.expected == {NO_ACTION: 50.0, "voucher": 50.0}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error", "match"),
+    [
+        (",1.5,1,0.25", ",-1.5,1,0.25", SourceError, r"cost of a contact must be money of at least 0, but -1.5 came"),
+        (
+            ",1.5,1,0.25",
+            ",1.5,2,0.25",
+            SourceError,
+            r"redeemed of a contact must be 0 or 1, but 2 came for customer '007'",
+        ),
+        (",1.5,1,0.25", ",1.5,1,1", SourceError, r"propensity of a contact must be above 0 and below 1, but 1 came"),
+        (",1.5,1,0.25", ",1.5,1,0", SourceError, r"propensity of a contact must be above 0 and below 1, but 0 came"),
+        ("0.25", "0.5", HistoryError, r"propensities of the arms of experiment 't1' must sum to 1"),
+        (
+            "control,,,,0.75",
+            "control,,,,",
+            HistoryError,
+            r"Every contact of experiment 't1' or none must state its propensity",
+        ),
+        ("what", "act", SourceError, r"must have the column 'what' for action"),
+    ],
+)
+def test_contacts_that_cannot_be(contacts_of, old, new, error, match):
+    with pytest.raises(error, match=match):
+        experiments(contacts_of(MADE.replace(old, new)))
+
+
+def test_mostly_unusable_contacts_are_refused(contacts_of):
+    with pytest.raises(
+        SourceError, match=r"At most 50% of the contacts may be unusable, but 2 of 3 are \(no customer id\)"
+    ):
+        contacts_of(
+            MADE.splitlines()[0] + "\n" + "7,2024-02-01,call,,,,,\n,2024-02-01,call,,,,,\n,2024-02-02,call,,,,,\n"
+        )
+
+
+def test_offers_of_a_simulated_log_are_contacts(tmp_path):
+    made = simulate_log(customers=150, days=240, seed=4)
+    made.events.to_parquet(tmp_path / "events.parquet", index=False)
+    columns = {name: name for name in EVENT_COLUMNS if name != "kind"}
+    source = {"source": "events.parquet", "kind": {"column": "kind"}, "columns": columns}
+    config = parse_config({"events": [source], "contacts": {"propensity": {"voucher": 0.5}}}, tmp_path)
+    log = read_log(config)
+    found = read_contacts(config, log)
+    offers = made.events[made.events["kind"] == "offer"]
+    assert len(found.frame) == len(offers) > 20
+    assert found.strangers == 0
+    (trial,) = experiments(found)
+    arms = made.customers.set_index("customer_id")["arm"].replace("control", NO_ACTION)
+    assert (trial.frame["action"].to_numpy() == arms[trial.frame["customer_id"]].to_numpy()).all()
+    assert trial.sample_ratio.fits
+    without = config.model_copy(update={"contacts": config.contacts.model_copy(update={"kind": "letter"})})
+    assert read_contacts(without, log).frame.empty
+    assert experiments(read_contacts(without, log)) == ()
