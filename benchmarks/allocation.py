@@ -215,8 +215,10 @@ def stream_one(path: Path) -> None:
     """Allocate over a file and print seconds, CPU seconds, peak MB, gap and MB of the file."""
 
     def read() -> Iterator[pa.RecordBatch]:
-        with pq.ParquetFile(path, memory_map=False) as file:
-            yield from file.iter_batches(batch_size=1 << 18, use_threads=False)
+        # One row group at a time: iterating over the whole file kept what was read, 5.4 GB of 100M customers.
+        with pq.ParquetFile(path, pre_buffer=False) as file:
+            for group in range(file.num_row_groups):
+                yield from file.read_row_group(group, use_threads=False).to_batches(max_chunksize=1 << 18)
 
     number = pq.read_metadata(path).num_rows
     start, used = time.perf_counter(), time.process_time()

@@ -22,7 +22,7 @@ from scipy.optimize import linprog
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from benchmarks.claims import SEED, finished
-from benchmarks.results_table import RESULTS, Result, save, tables, write_readme
+from benchmarks.results_table import RESULTS, Result, save, tables
 from churnvalue.decisions.send_prices import SendProblem, assign_slots
 from churnvalue.timing.calendar import allowed_hours
 from churnvalue.timing.habit import SlotHabit
@@ -106,12 +106,8 @@ def _slots(learn: pd.DataFrame, people: npt.NDArray[np.object_]) -> tuple[dict[s
     habit = np.exp(activity.to_numpy())
     habit /= habit.sum(axis=1, keepdims=True)
     rate, level = sent.groupby("slot")["answered"].mean(), sent.groupby("person")["answered"].mean().reindex(people)
-    answers = (
-        sent.groupby(["person", "slot"])["answered"]
-        .agg(["sum", "size"])
-        .unstack(fill_value=0)
-        .reindex(people, fill_value=0)
-    )
+    answers = sent.pivot_table(values="answered", index="person", columns="slot", aggfunc=["sum", "size"], fill_value=0)
+    answers = answers.reindex(people, fill_value=0)
     prior = np.add.outer(level.fillna(rate.mean()).to_numpy(), (rate - rate.mean()).to_numpy())
     shrunk = (answers["sum"].to_numpy() + 8 * prior) / (answers["size"].to_numpy() + 8)
     row = pd.Index(people).get_indexer(sent["person"])
@@ -284,8 +280,6 @@ def main() -> None:
         results = [*heartsteps(given.data, effort), *worlds(effort), *assignment(effort)]
     print(tables(results), flush=True)
     save(results, out / "timing_sends.json")
-    if out == RESULTS:
-        write_readme()
 
 
 if __name__ == "__main__":

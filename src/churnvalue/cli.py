@@ -24,6 +24,7 @@ ConfigPath = Annotated[Path, typer.Option("--config", help="The configuration.")
 AsOf = Annotated[str | None, typer.Option(help="Cutoff, such as 2011-09-01: events strictly before its 00:00 UTC.")]
 Out = Annotated[Path | None, typer.Option(help="Folder to write to.")]
 ScoresFolder = Annotated[Path, typer.Option("--scores", help="Folder that 'score' wrote.")]
+PlanFolder = Annotated[Path, typer.Option("--plan", help="Folder that 'plan' wrote.")]
 DEFAULT_CONFIG = Path("churnvalue.toml")
 
 
@@ -116,6 +117,9 @@ def score(
     out: Annotated[Path, typer.Option(help="Folder of scores.parquet.")],
     as_of: AsOf = None,
     features: Annotated[bool, typer.Option("--features", help="Write features.parquet too.")] = False,
+    previous: Annotated[
+        Path | None, typer.Option(help="Folder of earlier scores, whose tiers hold until clearly passed.")
+    ] = None,
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
     """Score everyone in the population with the champions."""
@@ -124,7 +128,7 @@ def score(
     console = Console()
     from churnvalue.jobs.score import score as run
 
-    scores = run(_read(config), as_of, out, console.stages, with_features=features)
+    scores = run(_read(config), as_of, out, console.stages, with_features=features, previous=previous)
     show_scores(console, scores, out)
     console.timings()
 
@@ -133,6 +137,9 @@ def score(
 def plan(
     scores: ScoresFolder,
     out: Annotated[Path, typer.Option(help="Folder of plan.parquet, sends.parquet and curve.parquet.")],
+    measured: Annotated[
+        list[Path] | None, typer.Option(help="Folder that 'measure' wrote for a past plan, to learn from; repeatable.")
+    ] = None,
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
     """Decide whom to keep within the budget, and when to write."""
@@ -141,8 +148,45 @@ def plan(
     console = Console()
     from churnvalue.jobs.plan import plan as run
 
-    show_plan(console, run(_read(config), scores, out, console.stages), out)
+    show_plan(console, run(_read(config), scores, out, console.stages, measured or ()), out)
     console.timings()
+
+
+@app.command()
+def measure(
+    plan: PlanFolder,
+    as_of: Annotated[str | None, typer.Option(help="Read what was known before this date; all by default.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of measure.json; the plan's by default.")] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Say what a plan really earned, from what happened after it."""
+    from churnvalue.console import Console, show_measurement
+
+    console = Console()
+    from churnvalue.jobs.measure import measure as run
+
+    show_measurement(console, run(_read(config), plan, as_of, out or plan, console.stages), out or plan)
+    console.timings()
+
+
+@app.command()
+def audience(
+    condition: Annotated[str, typer.Argument(help="Such as \"tier = 'most growable' and p_churn > .5\".")],
+    scores: ScoresFolder,
+    plan: Annotated[Path | None, typer.Option(help="Folder that 'plan' wrote, to choose by its columns too.")] = None,
+    out: Annotated[Path | None, typer.Option(help="CSV file to write; only the count is shown without.")] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Pick customers by a condition over scores and plan."""
+    from churnvalue.console import Console
+    from churnvalue.jobs.audience import audience as run
+
+    del config  # every command takes it; this one needs only the scores
+    console = Console()
+    found = run(condition, scores, plan, out)
+    console.say(f"{len(found.chosen):,} of {found.scored:,} customers: {condition}")
+    if out is not None:
+        console.say(f"List: {out}")
 
 
 @app.command()

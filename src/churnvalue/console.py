@@ -23,9 +23,11 @@ from churnvalue.storage import read_manifest
 if TYPE_CHECKING:
     import pandas as pd
 
+    from churnvalue.evaluation.estimate import Estimate
     from churnvalue.jobs.backtest import Backtest
     from churnvalue.jobs.check import Readiness
     from churnvalue.jobs.demo import Demo
+    from churnvalue.jobs.measure import Measurement
     from churnvalue.jobs.plan import Plan
     from churnvalue.jobs.train import Training
 
@@ -185,6 +187,46 @@ def show_plan(console: Console, planned: "Plan", out: Path) -> None:
             + (f"; {late:,} found none." if late else ".")
         )
     console.say(f"Plan: {out / 'plan.parquet'}, {out / 'sends.parquet'}, {out / 'curve.parquet'}")
+
+
+def show_measurement(console: Console, found: "Measurement", out: Path) -> None:
+    """Print what a plan earned: by group, against simpler policies, and in words."""
+    import pandas as pd
+
+    groups = [group for group in found.value.groups if group.stay.known]
+    if groups:
+        rows = [
+            {
+                "group": group.name if group.by == "all" else f"{group.by}: {group.name}",
+                "treated": group.treated,
+                "held out": group.held_out,
+                "staying, points": _interval(group.stay.times(100.0)),
+                "promised": float("nan") if group.promised_stay is None else 100 * group.promised_stay,
+                "value kept of 1 promised": _interval(group.kept_ratio),
+                "profit in the window": _interval(group.profit_total),
+            }
+            for group in groups
+        ]
+        console.table("Given the plan's choice against held out, with 95 % intervals", pd.DataFrame(rows))
+    policies = [row for row in found.value.policies if row.outcome == "kept" and row.plan_more]
+    if policies:
+        rows = [
+            {"instead of the plan": row.policy, "the plan keeps more, a customer": _interval(row.plan_more["dr"])}
+            for row in policies
+        ]
+        console.table("Other policies on the same customers (doubly robust)", pd.DataFrame(rows))
+    for note in found.notes:
+        console.say(f"Note: {note}")
+    if found.sends is not None:
+        console.say(found.sends.words)
+    console.say(found.verdict)
+    console.say(f"Measured: {out / 'measure.json'}; the next plan learns from it: churnvalue plan --measured {out} …")
+
+
+def _interval(estimate: "Estimate") -> str:
+    if not estimate.known:
+        return "–"
+    return f"{_cell(estimate.value)} ({_cell(estimate.low)} … {_cell(estimate.high)})"
 
 
 def show_demo(console: Console, result: "Demo") -> None:

@@ -169,6 +169,6 @@ def messages_of(messages: pd.DataFrame, audience: Audience) -> Messages:
         waiting,
         owner,
         rows[starts].astype(np.int64),
-        np.arange(len(rows)) - starts[owner],
-        until.to_numpy(np.int64),
+        (np.arange(len(rows)) - starts[owner]).astype(np.int64),
+        np.asarray(until, dtype=np.int64),
     )

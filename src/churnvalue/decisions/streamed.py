@@ -52,7 +52,8 @@ class StreamedAllocation:
 def allocate_streamed(read: Batches, columns: OptionColumns, budget: float) -> StreamedAllocation:
     """Return at most one option for each customer within a budget, as ``allocate`` does without capacities.
 
-    ``read`` begins to read anew each time it is called, and gives the same batches in the same order.
+    ``read`` begins to read anew each time it is called, and gives the same batches in the same order. Of a large Parquet file
+    it should read one row group at a time: ``ParquetFile.iter_batches`` over the whole file holds on to what it has read.
 
     Raises:
         DefinitionError: If something is not a number, a cost is negative, or the batches are not the same again.

@@ -17,13 +17,10 @@ from churnvalue.evaluation.plan_value import PlanValue, plan_value, require_plan
 from churnvalue.evaluation.sends_value import SendsValue, sends_value
 from churnvalue.events.log import EventLog
 from churnvalue.jobs.happened import ANSWER_DAYS, CarriedOut, answered, carried_out, happened
-from churnvalue.jobs.plan import PLAN, SENDS
-from churnvalue.jobs.score import SCORES
+from churnvalue.jobs.outputs import MEASURE, PLAN, SCORES, SENDS
 from churnvalue.jobs.verdict import verdict
 from churnvalue.progress import Stages
 from churnvalue.storage import read_manifest, read_parquet, staged
-
-MEASURE = "measure.json"
 
 
 @dataclass(frozen=True)

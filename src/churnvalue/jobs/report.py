@@ -8,8 +8,7 @@ import pyarrow.compute as pc
 from churnvalue.config import Config
 from churnvalue.errors import OutputError, near_match
 from churnvalue.explain import sentences
-from churnvalue.jobs.plan import CURVE, PLAN, SENDS
-from churnvalue.jobs.score import SCORES
+from churnvalue.jobs.outputs import CURVE, PLAN, SCORES, SENDS
 from churnvalue.report.page import ReportData, render
 from churnvalue.storage import read_json, read_manifest, read_parquet, staged
 

@@ -18,11 +18,11 @@ from churnvalue.events.log import EventLog
 from churnvalue.explain import DRIVER, drivers
 from churnvalue.frames import feature_frame
 from churnvalue.jobs.champions import Champions, load_champions
+from churnvalue.jobs.outputs import FEATURES, SCORES
 from churnvalue.models.next_category import top_category
 from churnvalue.progress import Stages
 from churnvalue.storage import read_manifest, read_parquet, staged
 
-SCORES, FEATURES = "scores.parquet", "features.parquet"
 _MONEY = ("spend", "spend_p10", "spend_p50", "spend_p90")
 _FRACTIONS = (
     "p_churn", "orders", *_MONEY, "clv", "clv_p10", "clv_p90", "p_below_zero", "cost_to_serve", "attainable",

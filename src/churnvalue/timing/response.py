@@ -17,13 +17,13 @@ from churnvalue.errors import DefinitionError
 from churnvalue.timing.response_shape import Floats, Ints, Shape, Trials, fit_shape, gain_over, relative_activity
 
 ACTIVITY, RATES, EXPERIMENT = "activity", "rates", "experiment"
-COMMON, HABIT, OWN = "common", "habit", "own"
+COMMON, HABIT, BOTH, OWN = "common", "habit", "both", "own"
 
 MIN_SENDS = 30
 _MIN_RESPONSES = 10
 _FOLDS = 4
 _OWN_SENDS = 5
-_SURE = 2.58  # standard errors a personal hour must be better by: 1 %, one-sided, shared by two policies
+_SURE = 2.58  # standard errors a personal hour must be better by: .5 %, one-sided, for each policy
 _TIE = 1e-6
 _MACHINE_SECONDS = 5.0
 _MACHINE_SHARE, _MACHINE_SENDS = 0.95, 20
@@ -63,7 +63,7 @@ class ChannelResponse:
 
     Attributes:
         evidence: "activity", "rates" or "experiment".
-        policy: "common", "habit" or "own": what chooses the hour; beyond "common" only where it was better by more than
+        policy: "common", "habit", "both" or "own": what chooses the hour; beyond "common" only where it was better by more than
             chance on sends not learned from.
         gains: policy, gain, gain_se: response rate of the best tenth of each customer's hours by a personal policy less that
             of the best common ones, by self-normalised inverse propensities on sends not learned from.
@@ -212,7 +212,7 @@ def _gains(trials: Trials) -> pd.DataFrame:
     # Customers with one send would all fall into the first fold.
     fold = (nth + trials.customer) % _FOLDS
     # Own response can be told only of customers with several sends.
-    tried = (COMMON, HABIT, OWN) if len(fold) >= _OWN_SENDS * len(trials.ids) else (COMMON, HABIT)
+    tried = (COMMON, HABIT, BOTH, OWN) if len(fold) >= _OWN_SENDS * len(trials.ids) else (COMMON, HABIT, BOTH)
     inside = {policy: np.zeros(len(fold), dtype=bool) for policy in tried}
     for held in range(_FOLDS):
         test = np.flatnonzero(fold == held)

@@ -107,7 +107,7 @@ def hour_groups(slots: int) -> Ints:
 
 
 def fit_shape(trials: Trials, policy: str) -> Shape:
-    """Return the factors: of slots alone ("common"), with own activity ("habit"), with own response too ("own")."""
+    """Return the factors: of slots ("common"), own activity ("habit"), these two ("both"), with own response too ("own")."""
     weight, answered = trials.weight, trials.answered
     weight = weight / max(weight.mean(), np.finfo(np.float64).tiny) if len(weight) else weight
     level = float(np.average(answered, weights=weight)) if len(weight) else 0.0
@@ -116,7 +116,7 @@ def fit_shape(trials: Trials, policy: str) -> Shape:
     cell = trials.customer * n_parts + part
     activity = relative_activity(trials.habit.astype(np.float64))[np.arange(len(part)), trials.slot]
     hours = hour_groups(len(trials.parts))
-    groups = {"part": part, "hour": hours[trials.slot], "slot": trials.slot}
+    groups = {} if policy == "habit" else {"part": part, "hour": hours[trials.slot], "slot": trials.slot}
     # Where hours were drawn, who was reached in one is no different; elsewhere customers' own levels are taken out.
     groups |= {"customer": trials.customer} if policy == "own" or np.isnan(trials.propensity).any() else {}
     groups |= {"own": cell} if policy == "own" else {}

@@ -1,0 +1,11 @@
+"""Names of the files that commands write, in one place for who writes and who reads them."""
+
+SCORES, FEATURES = "scores.parquet", "features.parquet"
+PLAN, SENDS, CURVE, PORTFOLIOS, EXPORT = (
+    "plan.parquet",
+    "sends.parquet",
+    "curve.parquet",
+    "portfolios.parquet",
+    "sends.csv",
+)
+MEASURE = "measure.json"
