@@ -193,11 +193,11 @@ def show_measurement(console: Console, found: "Measurement", out: Path) -> None:
     """Print what a plan earned: by group, against simpler policies, and in words."""
     import pandas as pd
 
-    groups = [group for group in found.value.groups if group.stay.known]
+    groups = [group for group in found.value.groups if group.stay.known and group.by in ("all", "action")]
     if groups:
         rows = [
             {
-                "group": group.name if group.by == "all" else f"{group.by}: {group.name}",
+                "group": group.name,
                 "treated": group.treated,
                 "held out": group.held_out,
                 "staying, points": _interval(group.stay.times(100.0)),
@@ -208,7 +208,7 @@ def show_measurement(console: Console, found: "Measurement", out: Path) -> None:
             for group in groups
         ]
         console.table("Given the plan's choice against held out, with 95 % intervals", pd.DataFrame(rows))
-    policies = [row for row in found.value.policies if row.outcome == "kept" and row.plan_more]
+    policies = [row for row in found.value.policies if row.outcome == "kept" and row.plan_more and row.policy != "plan"]
     if policies:
         rows = [
             {"instead of the plan": row.policy, "the plan keeps more, a customer": _interval(row.plan_more["dr"])}

@@ -20,6 +20,10 @@ class HistoryError(ChurnvalueError):
     """The log is too short, too small or too one-sided for what was asked."""
 
 
+class ExperimentError(ChurnvalueError):
+    """An experiment cannot be read: its arms do not match their propensities, or there was no choice."""
+
+
 class DefinitionError(ChurnvalueError):
     """A feature, target or model definition does not fit together."""
 

@@ -5,7 +5,7 @@ from churnvalue.clock import micros
 from churnvalue.config import parse_config
 from churnvalue.contacts import COLUMNS, NO_ACTION, experiments, read_contacts, summary
 from churnvalue.engines import read_log
-from churnvalue.errors import HistoryError, SourceError
+from churnvalue.errors import ExperimentError, SourceError
 from churnvalue.simulate import EVENT_COLUMNS, simulate_log
 
 ORDERS = """customer_id,event_time,amount
@@ -94,7 +94,7 @@ def test_propensities_come_from_the_configuration_or_the_shares(contacts_of):
     (shares,) = experiments(contacts_of(columns=columns))
     assert (shares.evidence, shares.sample_ratio) == ("arm shares", None)
     assert shares.propensity["voucher"] == pytest.approx(1 / 3)
-    with pytest.raises(HistoryError, match=r"must sum to 1, but they are none 0.2, voucher 0.5"):
+    with pytest.raises(ExperimentError, match=r"must sum to 1, but they are none 0.2, voucher 0.5"):
         experiments(contacts_of(columns=columns, propensity={"voucher": 0.5, NO_ACTION: 0.2}))
 
 
@@ -117,11 +117,11 @@ def test_an_unfair_draw_is_seen(contacts_of):
         ),
         (",1.5,1,0.25", ",1.5,1,1", SourceError, r"propensity of a contact must be above 0 and below 1, but 1 came"),
         (",1.5,1,0.25", ",1.5,1,0", SourceError, r"propensity of a contact must be above 0 and below 1, but 0 came"),
-        ("0.25", "0.5", HistoryError, r"propensities of the arms of experiment 't1' must sum to 1"),
+        ("0.25", "0.5", ExperimentError, r"propensities of the arms of experiment 't1' must sum to 1"),
         (
             "control,,,,0.75",
             "control,,,,",
-            HistoryError,
+            ExperimentError,
             r"Every contact of experiment 't1' or none must state its propensity",
         ),
         ("what", "act", SourceError, r"must have the column 'what' for action"),

@@ -15,6 +15,7 @@ from churnvalue.decisions.send_prices import SendProblem, assign_slots
 from churnvalue.decisions.send_rules import Audience, SendRules
 from churnvalue.decisions.sends import schedule
 from churnvalue.errors import ConfigError, DefinitionError
+from churnvalue.timing.response import SendLog, SlotResponse
 
 AS_OF = micros("2011-09-01")  # a Thursday
 FREE = Channel(id="push", quiet_hours=("00:00", "00:00"))
@@ -245,3 +246,24 @@ def test_export_is_text_without_formulas():
     assert export_text(sends).splitlines()[0] == "customer,channel,local_minute,campaign"
     for start in "=+-@\t\r":
         assert export_sends(sends.assign(message=start + "x"))["campaign"].str.startswith("'").all()
+
+
+def answered(propensity):
+    """Pushes of every hour of the week to 16,800 others; those at Saturday noon are answered far more often."""
+    slot = np.arange(16_800) % 168
+    answers = np.random.default_rng(5).random(len(slot)) < np.where(slot == 132, 0.9, 0.1)
+    ids = np.array([f"x{i}" for i in range(len(slot))], dtype=object)
+    log = SendLog(ids, slot * 0, slot, np.full(len(slot), "push", object), answers, np.full(len(slot), propensity))
+    return SlotResponse().fit(log, np.full((len(slot), 168), 1 / 168))
+
+
+def test_an_experiment_moves_hour_and_worth_and_plain_counts_the_hour_alone():
+    messages = wanted(("c0", "hello", "push", 1.0))
+    known = schedule(messages, people(), rules(), answered(1 / 168)).sends.iloc[0]
+    assert (known["evidence"], known["slot"]) == ("experiment", 132)
+    assert 0.3 < known["p_response"] <= 1.0
+    assert known["expected_value"] > 2.0
+    counted = schedule(messages, people(), rules(), answered(np.nan)).sends.iloc[0]
+    assert (counted["evidence"], counted["slot"]) == ("rates", 132)
+    assert np.isnan(counted["p_response"])
+    assert counted["expected_value"] == pytest.approx(1.0)

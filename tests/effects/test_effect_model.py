@@ -5,8 +5,7 @@ import pytest
 from made_experiment import make_experiment
 
 from churnvalue.effects.model import EffectModel
-from churnvalue.effects.trial import PropensityError, SampleRatioError
-from churnvalue.errors import DefinitionError
+from churnvalue.errors import DefinitionError, ExperimentError
 
 ACTIONS = ("call", "voucher")
 RATES = {"call": (6.0, 14.0), "voucher": (4.0, 16.0)}
@@ -112,7 +111,7 @@ def test_what_was_redeemed_is_counted(made):
 
 
 def test_broken_experiments_are_refused(made):
-    with pytest.raises(PropensityError, match="above 0 and below 1"):
+    with pytest.raises(ExperimentError, match="above 0 and below 1"):
         EffectModel(actions=ACTIONS).fit(*replace(made, propensity=np.ones(len(made.arm))).fit)
-    with pytest.raises(SampleRatioError, match="Find out how rows were lost"):
+    with pytest.raises(ExperimentError, match="Find out how rows were lost"):
         EffectModel(actions=ACTIONS).fit(*replace(made, propensity=np.full(len(made.arm), 1 / 3)).fit)

@@ -6,7 +6,8 @@ from sklearn.linear_model import LinearRegression
 from churnvalue.effects.learners import DRLinear, SSmall, TLinear
 from churnvalue.effects.outcome_model import OutcomeModel
 from churnvalue.effects.scores import cross_fitted, doubly_robust
-from churnvalue.effects.trial import PropensityError, make_trial
+from churnvalue.effects.trial import make_trial
+from churnvalue.errors import ExperimentError
 
 LEARNERS = [TLinear(), SSmall(), DRLinear()]
 names = [type(learner).__name__ for learner in LEARNERS]
@@ -47,7 +48,7 @@ def test_the_input_is_not_changed_and_is_checked(learner, made):
     before = made.X.copy()
     learner.fit(made.X, made.arm, made.stayed)
     pd.testing.assert_frame_equal(made.X, before)
-    with pytest.raises(PropensityError, match="above 0 and below 1"):
+    with pytest.raises(ExperimentError, match="above 0 and below 1"):
         learner.fit(made.X, made.arm, made.stayed, np.ones(len(made.arm)))
 
 

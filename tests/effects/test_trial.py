@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 
 from churnvalue.effects.support import leaving_share, only, redeemed_shares, too_little
-from churnvalue.effects.trial import PropensityError, SampleRatioError, TrialError, make_trial
+from churnvalue.effects.trial import make_trial
+from churnvalue.errors import ExperimentError
 
 
 def small(**changes):
@@ -42,17 +43,17 @@ def test_effective_size_is_of_customers_by_weight():
 
 
 def test_what_does_not_fit_together_is_refused():
-    with pytest.raises(TrialError, match="4 rows, but 4 arms and 3 known outcomes"):
+    with pytest.raises(ExperimentError, match="4 rows, but 4 arms and 3 known outcomes"):
         small(outcome=[0, 1, np.nan, 1])
-    with pytest.raises(TrialError, match=r"the arms are \[1\]"):
+    with pytest.raises(ExperimentError, match=r"the arms are \[1\]"):
         small(arm=[1, 1, 1, 1])
-    with pytest.raises(TrialError, match=r"must be numbers, but \['word'\]"):
+    with pytest.raises(ExperimentError, match=r"must be numbers, but \['word'\]"):
         small(X=pd.DataFrame({"word": list("wxyz")}))
 
 
 @pytest.mark.parametrize("propensity", [[0.5, 0.5, 0.0, 0.5], [0.5, 1.0, 0.5, 0.5], [0.5, np.nan, 0.5, 0.5], [0.5]])
 def test_without_a_choice_nothing_can_be_compared(propensity):
-    with pytest.raises(PropensityError, match="above 0 and below 1"):
+    with pytest.raises(ExperimentError, match="above 0 and below 1"):
         small(propensity=propensity)
 
 
@@ -60,7 +61,7 @@ def test_sizes_of_arms_must_match_their_propensities():
     n = 10_000
     X = pd.DataFrame({"x": np.zeros(n)})
     arm = (np.arange(n) < 5_200) * 1
-    with pytest.raises(SampleRatioError, match=r"arm 0 has 4,800 rows and about 5,000 are due|arm 1 has 5,200 rows"):
+    with pytest.raises(ExperimentError, match=r"arm 0 has 4,800 rows and about 5,000 are due|arm 1 has 5,200 rows"):
         make_trial(X, arm, np.zeros(n), np.full(n, 0.5))
     assert make_trial(X, arm, np.zeros(n), np.where(arm == 1, 0.52, 0.48)).count == 1
     # By chance: 5,050 of 10,000 is one standard deviation off.

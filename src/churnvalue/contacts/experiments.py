@@ -8,7 +8,7 @@ import pandas as pd
 
 from churnvalue.contacts.reading import NO_ACTION, Contacts
 from churnvalue.contacts.sample_ratio import SampleRatio, sample_ratio
-from churnvalue.errors import HistoryError
+from churnvalue.errors import ExperimentError
 
 _TOLERANCE = 0.01
 
@@ -48,7 +48,7 @@ def experiments(contacts: Contacts) -> tuple[Experiment, ...]:
     """Return the experiments with at least two arms, by name.
 
     Raises:
-        HistoryError: If the propensities do not fit the arms: some rows state one and some do not, or the arms' do
+        ExperimentError: If the propensities do not fit the arms: some rows state one and some do not, or the arms' do
             not sum to 1.
     """
     inside = contacts.frame[contacts.frame["experiment"].notna()]
@@ -72,7 +72,7 @@ def _experiment(name: str, rows: pd.DataFrame, stated: Mapping[str, float]) -> E
     counts = {str(arm): int(count) for arm, count in first["action"].value_counts(sort=False).sort_index().items()}
     known = first["propensity"].notna()
     if known.any() and not known.all():
-        raise HistoryError(
+        raise ExperimentError(
             f"Every contact of experiment '{name}' or none must state its propensity, but {int(known.sum()):,} of"
             f" {len(first):,} do. Complete the column, or leave it out and set [contacts] propensity."
         )
@@ -116,9 +116,9 @@ def _shares(
     return shares, "configuration" if told else "arm shares"
 
 
-def _unfit(name: str, propensity: Mapping[str, float]) -> HistoryError:
+def _unfit(name: str, propensity: Mapping[str, float]) -> ExperimentError:
     text = ", ".join(f"{arm} {value:g}" for arm, value in sorted(propensity.items()))
-    return HistoryError(
+    return ExperimentError(
         f"The propensities of the arms of experiment '{name}' must sum to 1, but they are {text}."
         " Correct the column of propensities or [contacts] propensity."
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from scipy.stats import binomtest, chisquare
 
-from churnvalue.errors import HistoryError
+from churnvalue.errors import ExperimentError
 
 SUSPICIOUS = 0.001
 
@@ -28,11 +28,11 @@ def sample_ratio(counts: Mapping[str, int], shares: Mapping[str, float]) -> Samp
     """Compare the sizes of groups with the shares they were drawn with: exact binomial for two, else chi-squared.
 
     Raises:
-        HistoryError: If the groups are not those of ``shares``, or these are not in (0, 1) with the sum 1.
+        ExperimentError: If the groups are not those of ``shares``, or these are not in (0, 1) with the sum 1.
     """
     total = sum(shares.values())
     if set(counts) != set(shares) or abs(total - 1.0) > 1e-6 or min(shares.values(), default=0.0) <= 0.0:
-        raise HistoryError(
+        raise ExperimentError(
             f"Shares above 0 with the sum 1 are needed for the groups {sorted(counts)}, but {dict(shares)} came."
             " State the share of every group."
         )

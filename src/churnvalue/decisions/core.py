@@ -1,5 +1,10 @@
 """The few customers on whom the limits turn, decided exactly as a mixed-integer programme (HiGHS)."""
 
+import ctypes
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +17,7 @@ from churnvalue.decisions.prices import Problem
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 _NODES = 2000
+_STANDARD_OUTPUT = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,13 +73,14 @@ def integer_choice(problem: Problem, gap: float) -> tuple[Ints, float] | None:
     scale = float(np.abs(matrix.gain).max()) or 1.0
     shrink = 1.5
     while True:
-        solved = milp(
-            -matrix.gain / scale,
-            constraints=[LinearConstraint(matrix.one_each, ub=1), LinearConstraint(matrix.limited, ub=limits)],
-            integrality=np.ones(len(matrix.row)),
-            bounds=Bounds(0, 1),
-            options={"mip_rel_gap": gap, "node_limit": _NODES},
-        )
+        with _silent():
+            solved = milp(
+                -matrix.gain / scale,
+                constraints=[LinearConstraint(matrix.one_each, ub=1), LinearConstraint(matrix.limited, ub=limits)],
+                integrality=np.ones(len(matrix.row)),
+                bounds=Bounds(0, 1),
+                options={"mip_rel_gap": gap, "node_limit": _NODES},
+            )
         if solved.x is None:
             return None
         if np.isinf(bound):
@@ -87,3 +94,20 @@ def integer_choice(problem: Problem, gap: float) -> tuple[Ints, float] | None:
             return choice, bound
         limits[0] -= shrink * over
         shrink *= 2.0
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep what C code prints off standard output: HiGHS says how it repairs a solution whatever it is told."""
+    libc = ctypes.CDLL(None)
+    sys.stdout.flush()
+    kept = os.dup(_STANDARD_OUTPUT)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, _STANDARD_OUTPUT)
+        yield
+        libc.fflush(None)
+    finally:
+        os.dup2(kept, _STANDARD_OUTPUT)
+        os.close(kept)
+        os.close(nowhere)

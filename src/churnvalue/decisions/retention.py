@@ -114,8 +114,12 @@ def plan_retention(
     )
     chances = propensity(explored, planned, retention.holdout)
     plan = _table(customers, outcome, chances, retention)
-    plan["reason"] = reasons(customers, outcome, retention)
-    plan["next_category"] = pd.array([known.next_category.get(one) for one in customers.ids], dtype="str")
+    offered = [known.next_category.get(one) for one in customers.ids]
+    plan["reason"] = [
+        reason if action == NONE or offer is None else f"{reason}; to offer next: {offer}"
+        for reason, action, offer in zip(reasons(customers, outcome, retention), choice, offered, strict=True)
+    ]
+    plan["next_category"] = pd.array(offered, dtype="str")
     curve = _with_explored(allocation.curve, plan)
     worth = f"Value is the margin of the next {value.horizon_days} days, discounted at {100 * value.discount_rate:g} % a year."
     told = notes(customers, outcome, plan, curve, retention)

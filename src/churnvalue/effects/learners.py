@@ -35,9 +35,8 @@ class EffectLearner(ABC):
             propensity: Probability of the arm that was given; None takes the arms' shares.
 
         Raises:
-            TrialError: If the parts do not fit together.
-            PropensityError: If a propensity is not above 0 and below 1.
-            SampleRatioError: If arms do not match their propensities.
+            ExperimentError: If the parts do not fit together, a propensity is not above 0 and below 1, or arms do not match
+                their propensities.
         """
         return self.learn(make_trial(X, arm, outcome, propensity))
 

@@ -89,9 +89,8 @@ class EffectModel:
             redeemed: Whether the incentive was taken, NaN where unknown.
 
         Raises:
-            TrialError: If the parts do not fit together.
-            PropensityError: If a propensity is not above 0 and below 1.
-            SampleRatioError: If arms do not match their propensities.
+            ExperimentError: If the parts do not fit together, a propensity is not above 0 and below 1, or arms do not match
+                their propensities.
             DefinitionError: If an action has neither enough customers nor a save rate.
         """
         ids = np.asarray(arm, dtype=object)

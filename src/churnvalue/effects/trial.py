@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import norm
 
-from churnvalue.errors import ChurnvalueError
+from churnvalue.errors import ExperimentError
 
 CONTROL = 0
 OTHER = -1
@@ -16,18 +16,6 @@ SAMPLE_RATIO_P = 0.001
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-
-
-class PropensityError(ChurnvalueError):
-    """A propensity says that there was no choice: what the other arm would have done cannot be known."""
-
-
-class SampleRatioError(ChurnvalueError):
-    """Arms have other sizes than their propensities say: assignment or log is broken."""
-
-
-class TrialError(ChurnvalueError):
-    """The parts of an experiment do not fit together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,21 +71,23 @@ def make_trial(X: pd.DataFrame, arm: npt.ArrayLike, outcome: npt.ArrayLike, prop
     Without propensities the arms' shares are taken, as in a plain A/B test.
 
     Raises:
-        TrialError: If a feature is no number, lengths differ, an outcome is missing, or there is no control or no action.
-        PropensityError: If a propensity is not above 0 and below 1.
-        SampleRatioError: If arms do not match their propensities, p < .001.
+        ExperimentError: If a feature is no number, lengths differ, an outcome is missing, or there is no control or no action.
+        ExperimentError: If a propensity is not above 0 and below 1.
+        ExperimentError: If arms do not match their propensities, p < .001.
     """
     words = [str(name) for name, kind in X.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)]
     if words:
-        raise TrialError(f"Features must be numbers, but {words} are not. Give a column of 0 and 1 for each category.")
+        raise ExperimentError(
+            f"Features must be numbers, but {words} are not. Give a column of 0 and 1 for each category."
+        )
     arms, outcomes = np.asarray(arm, dtype=np.int64), np.asarray(outcome, dtype=np.float64)
     if not len(X) == len(arms) == len(outcomes) or not np.isfinite(outcomes).all():
-        raise TrialError(
+        raise ExperimentError(
             f"An experiment needs one arm and one known outcome for each of its {len(X):,} rows, but {len(arms):,} arms "
             f"and {int(np.isfinite(outcomes).sum()):,} known outcomes came. Leave out who is not yet observed."
         )
     if not (arms == CONTROL).any() or not (arms > CONTROL).any():
-        raise TrialError(
+        raise ExperimentError(
             f"An experiment needs a control and at least one action, but the arms are {np.unique(arms).tolist()}. "
             "Name the control, or hold some customers out."
         )
@@ -124,7 +114,7 @@ def _check(arms: Ints, propensity: Floats) -> None:
     """Refuse propensities that leave no choice, or that the sizes of the arms contradict."""
     wrong = ~((propensity > 0) & (propensity < 1)) if len(propensity) == len(arms) else np.ones(1, dtype=np.bool_)
     if wrong.any():
-        raise PropensityError(
+        raise ExperimentError(
             f"Each of the {len(arms):,} rows needs the propensity of its arm, above 0 and below 1, but {len(propensity):,} "
             f"came, {int(wrong.sum()):,} of them otherwise. Leave out customers who could get only one arm."
         )
@@ -136,7 +126,7 @@ def _check(arms: Ints, propensity: Floats) -> None:
     if p_value < SAMPLE_RATIO_P:
         worst = int(np.argmax(np.abs(scores)))
         due = len(arms) * len(weights[worst]) / weights[worst].sum()
-        raise SampleRatioError(
+        raise ExperimentError(
             f"Arms must have the sizes their propensities say, but arm {studied[worst]} has {len(weights[worst]):,} rows "
             f"and about {due:,.0f} are due (p = {p_value:.1e}). Find out how rows were lost or assigned."
         )

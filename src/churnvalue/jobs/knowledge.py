@@ -14,7 +14,7 @@ from churnvalue.contacts import NO_ACTION, Experiment, experiments, read_contact
 from churnvalue.decisions.candidates import Known, assumed_effects
 from churnvalue.effects.action_effects import ActionEffects, combine
 from churnvalue.effects.model import EffectModel
-from churnvalue.errors import HistoryError
+from churnvalue.errors import ExperimentError, HistoryError
 from churnvalue.evaluation.recalibration import recalibration
 from churnvalue.events.log import EventLog
 from churnvalue.features import Feature, expand
@@ -85,7 +85,7 @@ def _effects(config: Config, log: EventLog, scores: pd.DataFrame, cutoff: int) -
             continue
         try:
             learnt, said = _learnt(config, log, one, wanted, scores)
-        except HistoryError as error:
+        except (HistoryError, ExperimentError) as error:
             notes.append(f"Experiment {one.name} cannot be read: {error}")
             continue
         notes.extend(said)
