@@ -28,9 +28,9 @@ import pyarrow.parquet as pq
 from benchmarks.claims import finished
 from benchmarks.results_table import RESULTS, Result, save, tables, write_readme
 from churnvalue.decisions.allocation import Limits, allocate_within
-from churnvalue.decisions.core import linear_prices
-from churnvalue.decisions.prices import Problem
-from churnvalue.decisions.streamed import OptionColumns, allocate_streamed
+from churnvalue.decisions.allocation.core import linear_prices
+from churnvalue.decisions.allocation.prices import Problem
+from churnvalue.decisions.allocation.streamed import OptionColumns, allocate_streamed
 
 Floats = npt.NDArray[np.float32]
 Found = TypeVar("Found")

@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from benchmarks.claims import SEED, finished
 from benchmarks.results_table import RESULTS, Result, save, tables
-from churnvalue.decisions.send_prices import SendProblem, assign_slots
+from churnvalue.decisions.sending.prices import SendProblem, assign_slots
 from churnvalue.timing.calendar import allowed_hours
 from churnvalue.timing.habit import SlotHabit
 from churnvalue.timing.response import SendLog, SlotResponse

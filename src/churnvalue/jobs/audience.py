@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from churnvalue.decisions.audience import audience as meets
-from churnvalue.decisions.send_export import guarded
+from churnvalue.decisions.sending.export import guarded
 from churnvalue.jobs.outputs import PLAN, SCORES
 from churnvalue.storage import read_parquet, write_text
 

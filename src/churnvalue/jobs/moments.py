@@ -7,8 +7,8 @@ import pandas as pd
 from churnvalue import clock
 from churnvalue.clock import DAY
 from churnvalue.config import Config, FromColumn
-from churnvalue.decisions.send_rules import Audience, SendRules
-from churnvalue.decisions.sends import SendPlan, plan_messages, schedule
+from churnvalue.decisions.sending.rules import Audience, SendRules
+from churnvalue.decisions.sending.schedule import SendPlan, plan_messages, schedule
 from churnvalue.events.log import MISSING, EventLog
 from churnvalue.sweep import slot_counts
 from churnvalue.timing.habit import SlotHabit

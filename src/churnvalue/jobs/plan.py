@@ -11,7 +11,7 @@ from churnvalue import clock
 from churnvalue.config import Config
 from churnvalue.decisions.portfolio import portfolios
 from churnvalue.decisions.retention import POLICY_VERSION, plan_retention
-from churnvalue.decisions.send_export import export_text
+from churnvalue.decisions.sending.export import export_text
 from churnvalue.engines import read_log
 from churnvalue.errors import OutputError
 from churnvalue.jobs.knowledge import known, read_measured

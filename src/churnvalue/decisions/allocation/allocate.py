@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from churnvalue.decisions.blocks import Block, Bools, Floats, Ints, Numbers, plain
-from churnvalue.decisions.contested import contest, contested_curve, told
-from churnvalue.decisions.prices import Problem
-from churnvalue.decisions.queues import Spending, spend
+from churnvalue.decisions.allocation.blocks import Block, Bools, Floats, Ints, Numbers, plain
+from churnvalue.decisions.allocation.contested import contest, contested_curve, told
+from churnvalue.decisions.allocation.prices import Problem
+from churnvalue.decisions.allocation.queues import Spending, spend
 from churnvalue.errors import DefinitionError
 
 NONE = -1

@@ -305,7 +305,7 @@ def test_floats_and_a_cost_for_all_are_taken_as_they_are():
 def test_many_steps_and_few_give_the_same_curve(monkeypatch):
     profit, cost = made(9000)
     many = allocate_within(profit, cost, Limits(800.0), keys(9000))
-    monkeypatch.setattr("churnvalue.decisions.queues._EVERY_STEP", 10)
+    monkeypatch.setattr("churnvalue.decisions.allocation.queues._EVERY_STEP", 10)
     binned = allocate_within(profit, cost, Limits(800.0), keys(9000))
     assert binned.choice.tolist() == many.choice.tolist()
     np.testing.assert_allclose(binned.curve["expected_profit"], many.curve["expected_profit"], rtol=1e-2)

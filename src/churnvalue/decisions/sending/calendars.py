@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from churnvalue.clock import HOUR, Micros
 from churnvalue.config.timing import Channel
-from churnvalue.decisions.send_rules import Audience, Messages, SendRules
+from churnvalue.decisions.sending.rules import Audience, Messages, SendRules
 from churnvalue.timing.calendar import SEND_DAYS, SendSlots, allowed_hours, send_slots
 
 HOURS = SEND_DAYS * 24 + 1  # a plan may start within an hour

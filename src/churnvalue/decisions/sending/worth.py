@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 
 from churnvalue.clock import DAY
-from churnvalue.decisions.send_calendars import Calendars
-from churnvalue.decisions.send_rules import Audience, Messages, SendRules
+from churnvalue.decisions.sending.calendars import Calendars
+from churnvalue.decisions.sending.rules import Audience, Messages, SendRules
 from churnvalue.timing.response import ACTIVITY, EXPERIMENT, SlotResponse
 from churnvalue.timing.week import SLOTS
 

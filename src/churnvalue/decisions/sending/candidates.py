@@ -7,11 +7,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from churnvalue.clock import HOUR
-from churnvalue.decisions.fatigue import WEEK
-from churnvalue.decisions.send_calendars import Calendars, calendars_of, channel_caps
-from churnvalue.decisions.send_kernels import weigh_past
-from churnvalue.decisions.send_rules import Audience, Messages, SendRules
-from churnvalue.decisions.send_worth import weights, worths
+from churnvalue.decisions.sending.calendars import Calendars, calendars_of, channel_caps
+from churnvalue.decisions.sending.fatigue import WEEK
+from churnvalue.decisions.sending.kernels import weigh_past
+from churnvalue.decisions.sending.rules import Audience, Messages, SendRules
+from churnvalue.decisions.sending.worth import weights, worths
 from churnvalue.timing.response import SlotResponse
 
 # What leaves a message without an hour, in the order in which it is asked.

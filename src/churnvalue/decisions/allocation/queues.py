@@ -10,10 +10,20 @@ from math import fsum
 import numpy as np
 import pandas as pd
 
-from churnvalue.decisions.blocks import ROUNDING, Block, Blocks, Bools, Choices, Floats, Ints
-from churnvalue.decisions.curves import curve_budgets, curve_table, walked
-from churnvalue.decisions.filling import best_efficiency, fill
-from churnvalue.decisions.hulls import BINS, COST, COST_REST, CUSTOMERS, PROFIT, PROFIT_REST, STEPS, cut, spread
+from churnvalue.decisions.allocation.blocks import ROUNDING, Block, Blocks, Bools, Choices, Floats, Ints
+from churnvalue.decisions.allocation.curves import curve_budgets, curve_table, walked
+from churnvalue.decisions.allocation.filling import best_efficiency, fill
+from churnvalue.decisions.allocation.hulls import (
+    BINS,
+    COST,
+    COST_REST,
+    CUSTOMERS,
+    PROFIT,
+    PROFIT_REST,
+    STEPS,
+    cut,
+    spread,
+)
 from churnvalue.errors import DefinitionError
 
 _NONE = -1

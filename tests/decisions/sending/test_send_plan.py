@@ -9,11 +9,11 @@ import pytest
 from churnvalue.clock import DAY, HOUR, micros
 from churnvalue.config import Timing
 from churnvalue.config.timing import Channel
-from churnvalue.decisions.fatigue import ASSUMED_RATES, recent_sends, unsubscribe_rates
-from churnvalue.decisions.send_export import export_sends, export_text
-from churnvalue.decisions.send_prices import SendProblem, assign_slots
-from churnvalue.decisions.send_rules import Audience, SendRules
-from churnvalue.decisions.sends import schedule
+from churnvalue.decisions.sending.export import export_sends, export_text
+from churnvalue.decisions.sending.fatigue import ASSUMED_RATES, recent_sends, unsubscribe_rates
+from churnvalue.decisions.sending.prices import SendProblem, assign_slots
+from churnvalue.decisions.sending.rules import Audience, SendRules
+from churnvalue.decisions.sending.schedule import schedule
 from churnvalue.errors import ConfigError, DefinitionError
 from churnvalue.timing.response import SendLog, SlotResponse
 

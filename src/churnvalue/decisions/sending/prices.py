@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from churnvalue.decisions.send_kernels import NONE, improve, regrets, release, respond, total_worth
+from churnvalue.decisions.sending.kernels import NONE, improve, regrets, release, respond, total_worth
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -5,7 +5,7 @@ from scipy.optimize import linear_sum_assignment
 
 from churnvalue.clock import HOUR, micros, moment
 from churnvalue.config import Timing
-from churnvalue.decisions.sends import SendRules, plan_sends
+from churnvalue.decisions.sending.schedule import SendRules, plan_sends
 from churnvalue.errors import ConfigError, DefinitionError
 from churnvalue.timing.calendar import send_slots
 
@@ -181,9 +181,7 @@ def test_nobody():
 
 
 def test_input_is_checked():
-    with pytest.raises(
-        DefinitionError, match=r"shape \(1, 168\), but \(2, 168\)"
-    ):
+    with pytest.raises(DefinitionError, match=r"shape \(1, 168\), but \(2, 168\)"):
         plan_sends(plan(["call"]), habit(1, 2), "UTC", rules())
     with pytest.raises(DefinitionError, match="Action 'letter' must have a channel"):
         plan_sends(plan(["letter"]), None, "UTC", rules())

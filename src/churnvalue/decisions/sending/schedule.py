@@ -11,12 +11,12 @@ from churnvalue.clock import HOUR
 from churnvalue.config.timing import Channel
 from churnvalue.decisions.assignment import EXPLOIT, EXPLORE, HOLDOUT
 from churnvalue.decisions.retention import NO_ACTION
-from churnvalue.decisions.send_calendars import HOURS
-from churnvalue.decisions.send_kernels import NONE
-from churnvalue.decisions.send_reasons import reasons
-from churnvalue.decisions.send_rules import MOST_MESSAGES, Audience, Messages, SendRules, messages_of
-from churnvalue.decisions.send_worth import NONE_KNOWN, habit_of
-from churnvalue.decisions.slot_choice import SlotChoice, choose_slots
+from churnvalue.decisions.sending.calendars import HOURS
+from churnvalue.decisions.sending.kernels import NONE
+from churnvalue.decisions.sending.reasons import reasons
+from churnvalue.decisions.sending.rules import MOST_MESSAGES, Audience, Messages, SendRules, messages_of
+from churnvalue.decisions.sending.slot_choice import SlotChoice, choose_slots
+from churnvalue.decisions.sending.worth import NONE_KNOWN, habit_of
 from churnvalue.errors import DefinitionError, near_match
 from churnvalue.timing.calendar import wall_clock
 from churnvalue.timing.response import ACTIVITY, SlotResponse

@@ -5,8 +5,8 @@ from heapq import heapify, heappop, heappush
 
 import numpy as np
 
-from churnvalue.decisions.blocks import Blocks, Choices, Floats, Totals
-from churnvalue.decisions.hulls import best_moves
+from churnvalue.decisions.allocation.blocks import Blocks, Choices, Floats, Totals
+from churnvalue.decisions.allocation.hulls import best_moves
 
 _ROWS = 512
 _GAP = 1e-8

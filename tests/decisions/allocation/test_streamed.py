@@ -4,7 +4,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from churnvalue.decisions.allocation import Limits, allocate_within
-from churnvalue.decisions.streamed import OptionColumns, allocate_streamed
+from churnvalue.decisions.allocation.streamed import OptionColumns, allocate_streamed
 from churnvalue.errors import DefinitionError
 
 COLUMNS = OptionColumns(("profit_a", "profit_b"), ("cost_a", "cost_b"), "key", "charged")

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from churnvalue.decisions.blocks import Block, Choices, plain
-from churnvalue.decisions.queues import spend
+from churnvalue.decisions.allocation.blocks import Block, Choices, plain
+from churnvalue.decisions.allocation.queues import spend
 from churnvalue.errors import DefinitionError
 
 Batches = Callable[[], Iterable[pa.RecordBatch]]

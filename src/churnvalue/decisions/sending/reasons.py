@@ -4,12 +4,12 @@ import numpy as np
 import numpy.typing as npt
 
 from churnvalue.decisions.assignment import EXPLORE, HOLDOUT
-from churnvalue.decisions.send_calendars import only_hour
-from churnvalue.decisions.send_candidates import CAPPED, EXPIRED, FREE, NO_CONSENT
-from churnvalue.decisions.send_kernels import NONE
-from churnvalue.decisions.send_rules import Messages, SendRules
-from churnvalue.decisions.send_worth import NONE_KNOWN
-from churnvalue.decisions.slot_choice import SlotChoice
+from churnvalue.decisions.sending.calendars import only_hour
+from churnvalue.decisions.sending.candidates import CAPPED, EXPIRED, FREE, NO_CONSENT
+from churnvalue.decisions.sending.kernels import NONE
+from churnvalue.decisions.sending.rules import Messages, SendRules
+from churnvalue.decisions.sending.slot_choice import SlotChoice
+from churnvalue.decisions.sending.worth import NONE_KNOWN
 from churnvalue.timing.calendar import SEND_DAYS
 from churnvalue.timing.response import EXPERIMENT, RATES
 

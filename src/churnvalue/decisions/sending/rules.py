@@ -9,7 +9,7 @@ import pandas as pd
 
 from churnvalue.clock import Micros
 from churnvalue.config import Timing
-from churnvalue.decisions.fatigue import ASSUMED_RATES
+from churnvalue.decisions.sending.fatigue import ASSUMED_RATES
 from churnvalue.errors import DefinitionError
 from churnvalue.timing.calendar import SEND_DAYS
 from churnvalue.timing.week import SLOTS

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from churnvalue.decisions.blocks import ROUNDING, Floats, Ints
-from churnvalue.decisions.hulls import walk
+from churnvalue.decisions.allocation.blocks import ROUNDING, Floats, Ints
+from churnvalue.decisions.allocation.hulls import walk
 
 CURVE_POINTS = 101
 CURVE_COLUMNS = ("budget", "cost", "expected_profit", "customers", "marginal_profit")

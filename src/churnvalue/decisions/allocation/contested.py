@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from churnvalue.decisions.blocks import Floats, Ints, plain
-from churnvalue.decisions.core import integer_choice, linear_prices
-from churnvalue.decisions.curves import curve_budgets, curve_table, walked
-from churnvalue.decisions.prices import Problem, find_prices, settle
-from churnvalue.decisions.queues import every_step
+from churnvalue.decisions.allocation.blocks import Floats, Ints, plain
+from churnvalue.decisions.allocation.core import integer_choice, linear_prices
+from churnvalue.decisions.allocation.curves import curve_budgets, curve_table, walked
+from churnvalue.decisions.allocation.prices import Problem, find_prices, settle
+from churnvalue.decisions.allocation.queues import every_step
 
 _WHOLE = 1000  # as many customers are decided as a whole
 _CORE, _WIDER = 400, 4

@@ -11,12 +11,12 @@ import pandas as pd
 
 from churnvalue.clock import HOUR
 from churnvalue.decisions.assignment import EXPLOIT, EXPLORE, HOLDOUT, assign, explore_order, uniform
-from churnvalue.decisions.send_calendars import HOURS, channel_caps
-from churnvalue.decisions.send_candidates import Candidates, candidates
-from churnvalue.decisions.send_kernels import NONE, respond
-from churnvalue.decisions.send_prices import SendAssignment, SendProblem, assign_slots
-from churnvalue.decisions.send_rules import Audience, Messages, SendRules
-from churnvalue.decisions.send_worth import at_risk
+from churnvalue.decisions.sending.calendars import HOURS, channel_caps
+from churnvalue.decisions.sending.candidates import Candidates, candidates
+from churnvalue.decisions.sending.kernels import NONE, respond
+from churnvalue.decisions.sending.prices import SendAssignment, SendProblem, assign_slots
+from churnvalue.decisions.sending.rules import Audience, Messages, SendRules
+from churnvalue.decisions.sending.worth import at_risk
 from churnvalue.timing.response import SlotResponse
 
 Floats = npt.NDArray[np.float64]

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from churnvalue.decisions.core import linear_prices
-from churnvalue.decisions.prices import Problem, find_prices, settle, smoothed
+from churnvalue.decisions.allocation.core import linear_prices
+from churnvalue.decisions.allocation.prices import Problem, find_prices, settle, smoothed
 
 
 def problem(customers):

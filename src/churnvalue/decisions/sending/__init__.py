@@ -1,0 +1,1 @@
+"""When each message goes out, over which channel, or why not."""
