@@ -5,7 +5,7 @@ module knows nothing of plans, words or pictures.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from churnvalue.evaluation.equity import Estimate, positive, total
+
 SCORED = ("p_churn", "orders", "spend", "spend_p10", "spend_p90", "clv", "clv_p10", "clv_p90", "p_return_30d")
-TOP_SHARES = (0.001, 0.01, 0.2)
 CONTACT_SHARES = (0.05, 0.1, 0.2, 0.3)
+MOST_MOVES = 8
+EVEN = 0.5
 
 Floats = npt.NDArray[np.float64]
 
@@ -30,9 +33,11 @@ class ReportData:
         plan: One row a customer, as ``plan`` writes them.
         sends: One row a message.
         curve: Profit against budget.
+        portfolios: How the tiers did, as ``plan`` writes it.
+        measured: Contents of ``measure.json``.
         training: Contents of ``train.json``.
-        facts: cutoff, horizon_days, value_horizon_days, margin, discount_rate, has_amounts, day_granularity,
-            budget, quarantine, rows_kept, currency.
+        facts: cutoff, previous_cutoff, horizon_days, value_horizon_days, margin, discount_rate, has_amounts, day_granularity,
+            quarantine, rows_kept, currency; of the plan budget, notes, portfolio_notes, gap.
     """
 
     project: str
@@ -40,24 +45,21 @@ class ReportData:
     plan: pd.DataFrame | None = None
     sends: pd.DataFrame | None = None
     curve: pd.DataFrame | None = None
+    portfolios: pd.DataFrame | None = None
+    measured: dict[str, Any] | None = None
     training: dict[str, Any] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A total in money: its 80% interval if customers vary alone, its range if all vary together."""
-
-    value: float
-    low: float
-    high: float
-    together_low: float
-    together_high: float
-
-
-@dataclass(frozen=True)
 class Base:
-    """The scored customers in total; ``at_risk`` is the value of those in the high-risk band."""
+    """The scored customers in total.
+
+    Attributes:
+        at_risk: Value of those in the high-risk band; ``at_risk_share`` is of equity.
+        to_serve: Cost to serve all; None where it is not known.
+        unprofitable: Customers who, coming back, would more likely than not cost more than they bring; None likewise.
+    """
 
     customers: int
     leavers: float
@@ -68,20 +70,13 @@ class Base:
     at_risk: float
     at_risk_customers: int
     at_risk_share: float | None
-
-
-@dataclass(frozen=True)
-class Top:
-    """The most valuable ``share`` of customers and their part of all positive value."""
-
-    share: float
-    customers: int
-    value_share: float
+    to_serve: float | None
+    unprofitable: int | None
 
 
 @dataclass(frozen=True)
 class Tier:
-    """One tier; ``value_share`` is of all positive value."""
+    """One tier; ``value_share`` is of all positive value, ``attainable`` what the best of each customer's peers reach."""
 
     name: str
     customers: int
@@ -89,7 +84,17 @@ class Tier:
     value_share: float | None
     p_churn: float
     clv: float
+    attainable: float | None
     service_level: str
+
+
+@dataclass(frozen=True)
+class Moves:
+    """Who changed tier since the scores before: ``most`` are the most frequent moves, from, to and customers."""
+
+    stayed: int
+    moved: int
+    most: list[tuple[str, str, int]]
 
 
 @dataclass(frozen=True)
@@ -136,34 +141,14 @@ def base(scores: pd.DataFrame) -> Base:
         at_risk=lost,
         at_risk_customers=int(at_risk.sum()),
         at_risk_share=_share(lost, equity.value),
+        to_serve=_known(scores, "cost_to_serve", np.nansum),
+        unprofitable=_known(scores, "p_below_zero", lambda chance: int((chance > EVEN).sum())),
     )
-
-
-def total(value: Floats, low: Floats, high: Floats) -> Estimate:
-    """Return the sum of estimates, each with its 10% and 90% quantile.
-
-    Independent errors add as squares, so the interval of the sum is as wide as the root of the summed squared
-    widths. A model wrong for all at once moves every customer together: then quantiles add. The truth lies
-    between the two.
-    """
-    found = float(np.nansum(value))
-    half = 0.5 * math.sqrt(float(np.nansum((high - low) ** 2)))
-    return Estimate(found, found - half, found + half, float(np.nansum(low)), float(np.nansum(high)))
-
-
-def tops(scores: pd.DataFrame) -> list[Top]:
-    """Return how much of all positive value the top customers hold; empty where nobody has any."""
-    value = _positive(scores)
-    whole = value.sum()
-    if not whole > 0:
-        return []
-    sizes = [math.ceil(share * len(value)) for share in TOP_SHARES]
-    return [Top(share, size, float(value[:size].sum() / whole)) for share, size in zip(TOP_SHARES, sizes, strict=True)]
 
 
 def concentration(scores: pd.DataFrame) -> list[tuple[float, float]]:
     """Return shares of customers, most valuable first, and of value, at up to 120 places."""
-    value = _positive(scores)
+    value = positive(_floats(scores, "clv"))
     if not value.sum() > 0:
         return []
     held = np.concatenate([[0.0], np.cumsum(value) / value.sum()])
@@ -181,7 +166,7 @@ def tier_names(scores: pd.DataFrame) -> list[str]:
 
 def tiers(scores: pd.DataFrame, service_levels: Mapping[str, str]) -> list[Tier]:
     """Return one row a tier in the order of ``tier_names``."""
-    whole = float(_positive(scores).sum())
+    whole = float(positive(_floats(scores, "clv")).sum())
     found = []
     for name in tier_names(scores):
         own = scores[scores["tier"] == name]
@@ -190,13 +175,27 @@ def tiers(scores: pd.DataFrame, service_levels: Mapping[str, str]) -> list[Tier]
                 name=name,
                 customers=len(own),
                 customer_share=len(own) / len(scores),
-                value_share=_share(float(_positive(own).sum()), whole),
+                value_share=_share(float(positive(_floats(own, "clv")).sum()), whole),
                 p_churn=float(own["p_churn"].mean()),
                 clv=float(own["clv"].mean()),
+                attainable=_known(own, "attainable", np.nanmean),
                 service_level=service_levels.get(name, ""),
             )
         )
     return found
+
+
+def moves(scores: pd.DataFrame) -> Moves | None:
+    """Return who changed tier since the scores before; None where there are none."""
+    if "previous_tier" not in scores:
+        return None
+    both = scores.loc[scores["previous_tier"].notna() & (scores["previous_tier"] != ""), ["previous_tier", "tier"]]
+    if both.empty:
+        return None
+    counts = [(str(old), str(new), int(n)) for (old, new), n in both.value_counts().items()]
+    moved = sorted((one for one in counts if one[0] != one[1]), key=lambda one: (-one[2], one[:2]))
+    changed = sum(n for _, _, n in moved)
+    return Moves(len(both) - changed, changed, moved[:MOST_MOVES])
 
 
 def thresholds(scores: pd.DataFrame) -> list[Threshold]:
@@ -215,9 +214,11 @@ def _floats(scores: pd.DataFrame, column: str) -> Floats:
     return scores[column].to_numpy(dtype=np.float64)
 
 
-def _positive(scores: pd.DataFrame) -> Floats:
-    """Return the positive part of every clv, largest first."""
-    return np.sort(np.maximum(np.nan_to_num(_floats(scores, "clv")), 0.0))[::-1]
+def _known[T](scores: pd.DataFrame, column: str, measure: Callable[[Floats], T]) -> T | None:
+    """Return a measure of a column; None where it is missing or knows nothing."""
+    if column not in scores or scores[column].isna().all():
+        return None
+    return measure(_floats(scores, column))
 
 
 def _share(part: float, whole: float) -> float | None:
