@@ -24,7 +24,7 @@ notebooks: $(READY) ## execute every notebook
 	$(BIN)/pytest --nbmake --nbmake-timeout=600 notebooks
 
 bench: $(READY) ## every benchmark, quickly; needs DATA=the folder of the logs
-	$(BIN)/python -m benchmarks.prediction --quick --data $(DATA)
+	for name in prediction retention timing; do $(BIN)/python -m benchmarks.$$name --quick --data $(DATA) || exit 1; done
 
 lock: ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile -q --python-version 3.11 --group dev --generate-hashes --no-emit-index-url --no-header \

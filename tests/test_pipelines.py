@@ -37,6 +37,7 @@ def write_shop(folder: Path) -> None:
     events = simulate_log(customers=400, days=400).events
     (folder / "orders").mkdir(parents=True)
     by_source = events["kind"].map({"purchase": "orders", "return": "orders", "visit": "service", "ticket": "service"})
+    by_source = by_source.mask(events["kind"] == "offer", "contacts")
     sources = dict(list(events.rename(columns={"kind": "event_type"}).groupby(by_source.fillna("messages"))))
 
     wall_clock = {
@@ -54,6 +55,11 @@ def write_shop(folder: Path) -> None:
     service = sources["service"][columns]
     service.to_csv(folder / "service.csv", index=False, date_format="%d/%m/%Y %H:%M")
     sources["messages"][[*columns, "channel", "campaign"]].to_parquet(folder / "messages.parquet", index=False)
+
+    offers = events[events["kind"] == "offer"]
+    names = {"customer_id": "customer", "event_time": "contacted_at", "category": "action", "campaign": "experiment"}
+    contacts = offers.rename(columns=names)[[*names.values(), "channel"]]
+    contacts.assign(cost=0.05, redeemed=0, propensity=0.5).to_parquet(folder / "contacts.parquet", index=False)
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +163,20 @@ def test_the_example_names_every_key_of_every_section() -> None:
 def test_the_example_is_the_defaults_where_it_does_not_say_otherwise() -> None:
     example = cv.read_config(EXAMPLE)
     defaults = config.parse_config({"events": [{"source": "orders.csv"}]}, EXAMPLE.parent)
-    for section in ("checks", "population", "outcome", "training", "retention"):
+    for section in ("checks", "population", "outcome", "training"):
         assert getattr(example, section) == getattr(defaults, section), section
+    for key in ("budget", "holdout", "explore", "exclude", "below_zero"):
+        assert getattr(example.retention, key) == getattr(defaults.retention, key), key
     assert (example.models, example.mlflow.experiment) == ({"churn": "../models/churn.toml"}, example.project)
     assert (EXAMPLE.parent / example.models["churn"]).is_file()
+
+
+def test_measure_says_what_a_night_earned(shop: Path, night: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert run("measure", "--config", shop, "--plan", night) == 0
+    assert "staying" in capsys.readouterr().out
+    verify(night, [*TABLES, "measure.json"])
+    again = night.parent / "learnt"
+    assert run("nightly", "--config", shop, "--as-of", AS_OF, "--out", again, "--measured", night) == 0
+    assert run("measure", "--config", shop, "--plan", night, "--as-of", AS_OF) == 1
+    assert "is needed, but the log is observed until" in capsys.readouterr().err

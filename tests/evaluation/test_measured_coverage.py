@@ -1,7 +1,7 @@
 """A small run of the benchmark: intervals of measured plans hold the truth about as often as they say."""
 
 import pytest
-from benchmarks.measurement import Scenario, coverage, on_coverage, on_size
+from benchmarks.retention_measurement import Scenario, coverage, on_coverage, on_size
 
 
 @pytest.fixture(scope="module")

@@ -68,6 +68,9 @@ def _effects(config: Config, log: EventLog, scores: pd.DataFrame, cutoff: int) -
     found = assumed_effects(p_churn, config.retention.actions)
     contacts = read_contacts(config, log, cutoff)
     closed, notes = [], []
+    if contacts.account.quarantined:
+        said = ", ".join(f"{reason}: {rows:,}" for reason, rows in sorted(contacts.account.quarantined.items()))
+        notes.append(f"{contacts.account.refused:,} of {contacts.account.read:,} contacts cannot be used ({said}).")
     for one in experiments(contacts):
         until = clock.micros(one.frame["event_time"].max().to_pydatetime()) + config.outcome.horizon_days * clock.DAY
         if NO_ACTION not in one.counts or not set(one.counts) & set(actions):

@@ -1,14 +1,17 @@
 """``report``: one page of what was found and decided; ``explain``: one customer in words."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from churnvalue.config import Config
 from churnvalue.errors import OutputError, near_match
 from churnvalue.explain import sentences
-from churnvalue.jobs.outputs import CURVE, PLAN, SCORES, SENDS
+from churnvalue.jobs.outputs import CURVE, MEASURE, PLAN, PORTFOLIOS, SCORES, SENDS
 from churnvalue.report.page import ReportData, render
 from churnvalue.storage import read_json, read_manifest, read_parquet, staged
 
@@ -22,19 +25,12 @@ def write_report(config: Config, scores: Path, plan: Path | None = None, out: Pa
         OutputError: If scores or plan are missing or damaged.
     """
     facts: dict[str, Any] = dict(read_manifest(scores)["facts"].get("score", {}))
-    planned = None
-    if plan is not None:
-        facts |= {key: value for key, value in read_manifest(plan)["facts"].get("plan", {}).items() if key == "budget"}
-        planned = {name: read_parquet(plan, name).to_pandas() for name in (PLAN, SENDS, CURVE)}
     page = render(
         ReportData(
             project=config.project,
-            scores=read_parquet(scores, SCORES).to_pandas(),
-            plan=planned[PLAN] if planned else None,
-            sends=planned[SENDS] if planned else None,
-            curve=planned[CURVE] if planned else None,
+            scores=_scored(scores),
             training=_training(config),
-            facts=facts,
+            **_planned(plan, facts) if plan is not None else {"facts": facts},
         )
     )
     folder = Path(out or scores)
@@ -59,6 +55,33 @@ def explain_customer(customer: str, scores: Path) -> str:
         )
     found = row.to_pandas().iloc[0]
     return sentences(found, has_amounts=bool(found["clv"] == found["clv"]))
+
+
+def _scored(folder: Path) -> pd.DataFrame:
+    """Return the scores; drivers stay as Arrow holds them, for of a million customers few are shown."""
+    table = read_parquet(folder, SCORES)
+    lists = [name for name in table.column_names if pa.types.is_nested(table.schema.field(name).type)]
+    frame = table.drop_columns(lists).to_pandas()
+    if "drivers" in lists:
+        frame["drivers"] = pd.Series(table["drivers"], dtype=pd.ArrowDtype(table["drivers"].type), index=frame.index)
+    return frame
+
+
+def _planned(folder: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the plan's folder holds, by the names of ReportData; files that an older plan lacks are left out."""
+    manifest = read_manifest(folder)
+    said = manifest["facts"].get("plan", {})
+    tables = {"plan": PLAN, "sends": SENDS, "curve": CURVE, "portfolios": PORTFOLIOS}
+    needed = {PLAN, SENDS, CURVE}
+    found: dict[str, Any] = {
+        name: read_parquet(folder, file).to_pandas()
+        for name, file in tables.items()
+        if file in needed or file in manifest["files"]
+    }
+    if MEASURE in manifest["files"]:
+        found["measured"] = read_json(folder, MEASURE)
+    planned = {key: said[key] for key in ("budget", "gap", "notes", "portfolio_notes") if key in said}
+    return found | {"facts": {**facts, **planned, "plan_cutoff": said.get("cutoff")}}
 
 
 def _training(config: Config) -> dict[str, Any] | None:

@@ -24,6 +24,7 @@ CELL_HEIGHT, CELL_GAP = 24.0, 1.5
 WIDE_CELL = 30.0
 MOST_LABELS = 12
 TIER_COLOURS = 6
+ROW_HEIGHT, ROW_LEFT, BAR_HALF = 36.0, 8.0, 4.0
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,43 @@ def heat(counts: Sequence[Sequence[float]], down: Sequence[str], along: Sequence
         shapes.append(svg.text("tick", (LEFT + (place + 0.5) * width, bottom + 15), along[place]))
     shapes.append(svg.text("name", ((LEFT + RIGHT) / 2, bottom + 36), name))
     return svg.picture(title, (WIDTH, bottom + 44), shapes)
+
+
+def intervals(
+    rows: Sequence[tuple[str, float, float, float, float | None]], names: Sequence[str], x: Axis, title: str
+) -> Markup:
+    """Return one row for each interval, its name above it: a dot at the value, a ring at what was expected.
+
+    Args:
+        rows: Name, low end, value, high end and what was expected (None: nothing was) of each.
+        names: What a dot and what a ring stand for; the second is shown only with rings.
+        x: Axis to the right.
+        title: What a reader who cannot see the picture is told.
+    """
+    ends = [end for _, low, _, high, expected in rows for end in (low, high, expected) if end is not None]
+    axis = x.fitted(ends)
+    bottom = ROW_HEIGHT * len(rows) + 8.0
+
+    def place(value: float) -> float:
+        return axis.place(value, ROW_LEFT, RIGHT)
+
+    shapes = []
+    for tick in axis.ticks:
+        shapes.append(svg.line("axis" if tick == 0 else "grid", (place(tick), 0), (place(tick), bottom)))
+        shapes.append(svg.text("tick", (place(tick), bottom + 16), axis.label(tick)))
+    for number, (name, low, value, high, expected) in enumerate(rows):
+        height = ROW_HEIGHT * number + 26.0
+        shapes.append(svg.text("name halo", (ROW_LEFT, height - 11), name, "start"))
+        shapes.append(svg.line("reach", (place(low), height), (place(high), height)))
+        for end in (low, high):
+            shapes.append(svg.line("reach", (place(end), height - BAR_HALF), (place(end), height + BAR_HALF)))
+        if expected is not None:
+            shapes.append(svg.circle("dot other", (place(expected), height), DOT + 1.0))
+        shapes.append(svg.circle("dot model", (place(value), height), DOT + 0.6))
+    shapes.append(svg.text("name", ((ROW_LEFT + RIGHT) / 2, bottom + 36), axis.name))
+    looks = ["model dots", "other dots"]
+    keys = list(zip(names, looks, strict=False)) if any(row[4] is not None for row in rows) else []
+    return svg.picture(title, (WIDTH, bottom + 42), shapes) + svg.legend(keys)
 
 
 def _tier(index: int) -> str:

@@ -4,6 +4,7 @@ This module knows no words; those stand in the template.
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date
 from numbers import Real
@@ -13,6 +14,9 @@ import pandas as pd
 
 DASH = "–"
 MINUS = "−"
+# Five digits and more, or four with decimals; not within a name or a date.
+_LONG = re.compile(r"(?<![\w.,:-])(-?)(\d{5,}|\d{4,}\.\d+|\d{1,3}(?:,\d{3})+\.\d+)(?![\w:-]|[.,]\d)")
+_MINUS = re.compile(r"(?<![\w.-])-(?=\d)")
 
 
 def number(value: object) -> float | None:
@@ -92,6 +96,16 @@ def score(value: object) -> str:
     return _signed(found, f"{abs(found):.3f}" if abs(found) < 99.9995 else f"{abs(found):,.0f}")
 
 
+def ratio(value: object) -> str:
+    """Return how many times as large, to the hundredth.
+
+    >>> ratio(-0.629)
+    '−0.63'
+    """
+    found = number(value)
+    return DASH if found is None else _signed(found, f"{abs(found):,.2f}")
+
+
 def short(value: object) -> str:
     """Return a number in three significant figures with k, M or G, as it stands at an axis.
 
@@ -128,6 +142,29 @@ def words(name: object) -> str:
 def listed(names: Iterable[object]) -> str:
     """Return the distinct names, sorted, with commas between them; missing ones left out."""
     return ", ".join(sorted({str(name) for name in names if isinstance(name, str) and name}))
+
+
+def grouped(text: object) -> str:
+    """Return a sentence with its long numbers rounded and separated.
+
+    >>> grouped("It earns -14834.99 of 20000 from 2011-12-09 on, -0.25 each.")
+    'It earns −14,835 of 20,000 from 2011-12-09 on, −0.25 each.'
+    """
+    rounded = _LONG.sub(lambda found: f"{found[1]}{float(found[2].replace(',', '')):,.0f}", str(text))
+    return _MINUS.sub(MINUS, rounded)
+
+
+def points_of(share: object) -> str:
+    """Return a change of a share in percentage points, with its sign.
+
+    >>> points_of(-0.0192), points_of(0.05)
+    ('−1.9', '+5.0')
+    """
+    found = number(share)
+    if found is None:
+        return DASH
+    text = _signed(found, f"{abs(found) * 100:,.1f}")
+    return f"+{text}" if found > 0 else text
 
 
 def _signed(found: float, text: str) -> str:

@@ -6,28 +6,34 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from jinja2 import ChainableUndefined, Environment, FileSystemLoader
 
-from churnvalue.report import charts, numbers
+from churnvalue.evaluation.equity import tops
+from churnvalue.report import charts, numbers, year_on_year
 from churnvalue.report.axes import Axis
+from churnvalue.report.customers import customer_rows
 from churnvalue.report.evidence import reasons, scoreboards
-from churnvalue.report.plans import calendar, customer_rows, plan_summary, profit_curve, service_levels
+from churnvalue.report.measured import measured
+from churnvalue.report.plan_notes import sorted_notes
+from churnvalue.report.plans import NEXT_MONEY, at_stake, next_money, plan_summary, profit_curve, service_levels
 from churnvalue.report.risk_map import risk_map
+from churnvalue.report.send_week import calendar
 from churnvalue.report.summary import (
     ReportData,
     base,
     concentration,
+    moves,
     ordered_scores,
     thresholds,
     tier_names,
     tiers,
-    tops,
 )
 
 __all__ = ["ReportData", "render"]
 
-TEMPLATE = "page.html.j2"
+TEMPLATE, TEMPLATES = "page.html.j2", "templates"
 
 
 def render(data: ReportData) -> str:
@@ -47,6 +53,8 @@ def _numbers(data: ReportData) -> dict[str, Any]:
     given = facts.get("has_amounts")
     has_amounts = bool(scores["clv"].notna().any()) if given is None else bool(given)
     plan, sends = _filled(data.plan), _filled(data.sends)
+    summary = plan_summary(plan) if plan is not None else None
+    curve = profit_curve(data.curve) if data.curve is not None else []
     return {
         "project": data.project,
         "facts": facts,
@@ -56,16 +64,23 @@ def _numbers(data: ReportData) -> dict[str, Any]:
         "has_amounts": has_amounts,
         "cutoff": facts.get("cutoff", scores["cutoff"].max() if "cutoff" in scores else None),
         "base": base(scores),
-        "tops": tops(scores) if has_amounts else [],
+        "tops": tops(scores["clv"].to_numpy(dtype=np.float64)) if has_amounts else [],
         "concentration": concentration(scores) if has_amounts else [],
         "map": risk_map(scores) if has_amounts else [],
         "tier_names": tier_names(scores),
         "tiers": tiers(scores, service_levels(plan) if plan is not None else {}),
+        "moves": moves(scores),
+        "then": year_on_year.portfolio_rows(data.portfolios, year_on_year.YEAR_AGO),
+        "now": year_on_year.portfolio_rows(data.portfolios, year_on_year.TODAY),
         "thresholds": thresholds(scores),
         "reasons": reasons(training, scores),
         "scoreboards": scoreboards(training),
-        "plan": plan_summary(plan) if plan is not None else None,
-        "curve": profit_curve(data.curve) if data.curve is not None else [],
+        "plan": summary,
+        "at_stake": at_stake(scores, plan) if plan is not None else None,
+        "notes": sorted_notes(facts.get("notes"), [row.action for row in summary.actions] if summary else []),
+        "curve": curve,
+        "next_money": next_money(curve, facts.get("budget")),
+        "measured": measured(data.measured),
         "calendar": calendar(sends) if sends is not None else None,
         "customers": customer_rows(scores, plan, sends, has_amounts),
         "quarantine": numbers.rows(facts.get("quarantine") or log.get("quarantined")),
@@ -83,7 +98,7 @@ def _filled(table: pd.DataFrame | None) -> pd.DataFrame | None:
 def _environment() -> Environment:
     """Return the template's surroundings, compiled once: they hold nothing of any report."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(Path(__file__).parent / TEMPLATES),
         autoescape=True,
         undefined=ChainableUndefined,
         trim_blocks=True,
@@ -98,6 +113,9 @@ def _environment() -> Environment:
         "day": numbers.day,
         "minute": numbers.minute,
         "words": numbers.words,
+        "grouped": numbers.grouped,
+        "points": numbers.points_of,
+        "ratio": numbers.ratio,
         "sha256": _sha256,
     }
     environment.globals |= {
@@ -106,6 +124,8 @@ def _environment() -> Environment:
         "plot": charts.plot,
         "bubbles": charts.bubbles,
         "heat": charts.heat,
+        "intervals": charts.intervals,
+        "next_piece": NEXT_MONEY,
         "points": numbers.points,
         "records": numbers.rows,
         "zip": zip,

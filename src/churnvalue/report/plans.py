@@ -1,32 +1,49 @@
-"""What the page says of the plan: profit against budget, actions, who is left alone, messages, customers.
+"""What the page says of the plan: actions, service, what more money buys, who is left alone, what to offer next.
 
 Sums run in the order of customer ids. This module knows no words but those that the plan itself carries.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from churnvalue.report.evidence import driver_rows
-from churnvalue.report.numbers import listed
+from churnvalue.report.numbers import listed, number
 from churnvalue.report.summary import by_customer
 
 NO_ACTION = "none"
-MOST_CUSTOMERS = 500
-MOST_PLANNED = 300
+AS_TODAY = "as today"
+NEXT_MONEY = 100.0
 MOST_DISTINCT_REASONS = 10
+MOST_OFFERS = 8
 CURVE_POINTS = 150
-SHOWN_REASONS = 2
-SHOWN = ("customer_id", "tier", "p_churn", "orders", "spend", "clv", "p_return_30d")
+# What a reason says of one customer alone, or of their service: it would make every reason its own.
+_OWN = (
+    (r"[^;]* likely to leave, [^;]* at stake; ", ""),
+    (r"; [^;]* service is expected to earn [^;]*$", ""),
+    (r" at -?[\d.,]+ is expected to earn -?[\d.]+, but ", " would pay, but "),
+    (r" at -?[\d.,]+ would ", " would "),
+)
 _NUMBERS = re.compile(r"[^\s\d]?\d[\d,.]*%?")
 
 
 @dataclass(frozen=True)
 class ActionRow:
-    """One action of the plan; money is expected, ``low`` and ``high`` add up the 10% and 90% quantiles."""
+    """One action of the plan.
+
+    Attributes:
+        action: Its name; empty for all together.
+        customers: Who get it.
+        exploring: How many of them to learn what it does.
+        cost: What it costs.
+        profit: What it is expected to earn beyond its cost; ``low`` and ``high`` add up the 10% and 90% quantiles.
+        low: See ``profit``.
+        high: See ``profit``.
+        p_profit: Mean probability that it pays; None where the plan does not say.
+        evidence: What its effect is known from, by the customers for whom the plan chose it.
+    """
 
     action: str
     customers: int
@@ -35,7 +52,18 @@ class ActionRow:
     profit: float
     low: float
     high: float
+    p_profit: float | None
     evidence: str
+
+
+@dataclass(frozen=True)
+class ServiceRow:
+    """One level of service: what it costs more, and is expected to earn more, than today's."""
+
+    level: str
+    customers: int
+    cost: float
+    profit: float
 
 
 @dataclass(frozen=True)
@@ -45,52 +73,73 @@ class PlanSummary:
     Attributes:
         actions: One row an action, the largest expected profit first.
         whole: All actions together.
-        left_alone: Reasons and how many customers they spare, most frequent first. Where numbers would make
-            every reason its own they stand as "…"; what exceeds the limit is summed under "".
+        services: One row a level, the largest expected profit first; empty in a plan that does not value service.
+        cost: Of actions and service.
+        profit: Of actions and service.
+        left_alone: Reasons and how many customers they spare, most frequent first. What they say of one customer
+            alone is left out; where numbers would still make many they stand as "…"; the rest is summed under "".
         groups: Customers in each group that is not empty.
-        assumed: Share of acted-on customers whose effect is an assumption; None where nobody is acted on.
+        offers: What to offer next and to how many, most frequent first, the rest summed under "".
+        assumed: Share of the customers an action was chosen for whose effect is an assumption; None without any.
         policies: Versions of the policy.
     """
 
     actions: list[ActionRow]
     whole: ActionRow
+    services: list[ServiceRow]
+    cost: float
+    profit: float
     left_alone: list[tuple[str, int]]
     groups: dict[str, int]
+    offers: list[tuple[str, int]]
     assumed: float | None
     policies: str
 
 
-@dataclass(frozen=True)
-class Calendar:
-    """Messages by hour of the week: ``hours[weekday][hour]``, Monday first."""
-
-    messages: int
-    customers: int
-    hours: list[list[int]]
-    channels: list[tuple[str, int]]
-    first: str
-    last: str
-
-    @property
-    def weekdays(self) -> list[int]:
-        """Messages on each weekday."""
-        return [sum(row) for row in self.hours]
+def acts(plan: pd.DataFrame) -> pd.Series:
+    """Return which customers of a plan get an action."""
+    return plan["action"].notna() & (plan["action"] != NO_ACTION)
 
 
 def plan_summary(plan: pd.DataFrame) -> PlanSummary:
     """Return the totals of a plan."""
     plan = by_customer(plan)
-    acting = (plan["action"].notna() & (plan["action"] != NO_ACTION)).to_numpy()
+    acting = acts(plan).to_numpy()
     acted = plan[acting]
-    actions = [_action(str(name), own) for name, own in acted.groupby("action", sort=True)]
+    # ``evidence`` is of the planned action, which a customer who explores or is held out does not get.
+    chosen = plan[plan["planned_action"].notna()] if "planned_action" in plan else acted
+    choice = chosen["planned_action"] if "planned_action" in plan else chosen["action"]
+    chosen, choice = chosen[choice != NO_ACTION], choice[choice != NO_ACTION]
+    evidence = {str(name): listed(own.unique()) for name, own in chosen["evidence"].groupby(choice)}
+    actions = [
+        _action(str(name), own, evidence.get(str(name), listed(own["evidence"].unique())))
+        for name, own in acted.groupby("action", sort=True)
+    ]
+    whole = _action("", acted, listed(chosen["evidence"].unique()))
+    services = _services(plan)
     return PlanSummary(
         actions=sorted(actions, key=lambda row: (-np.nan_to_num(row.profit), row.action)),
-        whole=_action("", acted),
+        whole=whole,
+        services=services,
+        cost=whole.cost + sum(row.cost for row in services),
+        profit=whole.profit + sum(row.profit for row in services),
         left_alone=_reason_counts(plan.loc[~acting, "reason"]),
-        groups=dict(sorted(_counts(plan["group"]).items())),
-        assumed=_counts(acted["evidence"]).get("assumption", 0) / len(acted) if len(acted) else None,
+        groups=dict(sorted(counts(plan["group"]).items())),
+        offers=_most(counts(plan["next_category"]).items(), MOST_OFFERS) if "next_category" in plan else [],
+        assumed=counts(chosen["evidence"]).get("assumption", 0) / len(chosen) if len(chosen) else None,
         policies=listed(plan["policy_version"].unique()),
     )
+
+
+def at_stake(scores: pd.DataFrame, plan: pd.DataFrame) -> float | None:
+    """Return how much more the customers would be worth if nobody left; None where the plan does not say.
+
+    What would be lost with each who costs more than they bring is no loss, and counts as nothing.
+    """
+    if "stake" not in plan or plan["stake"].isna().all():
+        return None
+    stake = scores["customer_id"].map(plan.drop_duplicates("customer_id").set_index("customer_id")["stake"])
+    return float((scores["p_churn"] * stake.clip(lower=0.0)).sum())
 
 
 def service_levels(plan: pd.DataFrame) -> dict[str, str]:
@@ -107,94 +156,68 @@ def profit_curve(curve: pd.DataFrame) -> list[tuple[float, float]]:
     return [(float(budget), float(profit)) for budget, profit in known.to_numpy()[kept]]
 
 
-def calendar(sends: pd.DataFrame) -> Calendar:
-    """Return the messages counted by local hour of the week."""
-    slots = pd.to_numeric(sends["slot"], errors="coerce")
-    slots = slots[slots.between(0, 167)].astype(int)
-    hours = np.bincount(slots.to_numpy(), minlength=168).reshape(7, 24)
-    days = sends["send_at_local"].dropna().str[:10]
-    return Calendar(
-        messages=len(sends),
-        customers=int(sends["customer_id"].nunique()),
-        hours=[[int(n) for n in row] for row in hours],
-        channels=sorted(_counts(sends["channel"]).items(), key=_most_first),
-        first=str(days.min()) if len(days) else "",
-        last=str(days.max()) if len(days) else "",
-    )
+def next_money(curve: Sequence[tuple[float, float]], budget: object) -> float | None:
+    """Return what ``NEXT_MONEY`` beyond the budget would earn; None where budget or curve is not known."""
+    spent = number(budget)
+    if spent is None or len(curve) < 2:
+        return None
+    before, after = np.interp([spent, spent + NEXT_MONEY], *zip(*curve, strict=True))
+    return float(after - before)
 
 
-def customer_rows(
-    scores: pd.DataFrame, plan: pd.DataFrame | None, sends: pd.DataFrame | None, has_amounts: bool
-) -> list[dict[str, object]]:
-    """Return the ``MOST_CUSTOMERS`` worth reading about: those acted on, and the most valuable.
-
-    The most valuable first; without money, those with the most expected orders.
-    """
-    worth = "clv" if has_amounts else "orders"
-    ranked = scores.sort_values([worth, "customer_id"], ascending=[False, True], na_position="last")
-    planned = list(_planned(plan))[:MOST_PLANNED]
-    others = ranked.loc[~ranked["customer_id"].isin(planned), "customer_id"]
-    keep = [*planned, *others[: MOST_CUSTOMERS - len(planned)]]
-    actions, times = _lookup(plan, keep, "action"), _lookup(sends, keep, "send_at_local")
-    found = []
-    for row in ranked[ranked["customer_id"].isin(keep)].to_dict("records"):
-        action = actions.get(row["customer_id"], "")
-        texts = [str(driver["text"]) for driver in driver_rows(row.get("drivers")) if driver.get("text")]
-        found.append(
-            {str(key): row[key] for key in SHOWN}
-            | {"action": "" if action == NO_ACTION else action, "why": texts[:SHOWN_REASONS]}
-            | {"send_at": times.get(row["customer_id"], "")}
-        )
-    return found
+def counts(texts: pd.Series) -> dict[str, int]:
+    """Return how often each text stands in a column; empty and missing ones do not count."""
+    return {str(name): int(n) for name, n in texts.value_counts().items() if name}
 
 
-def _planned(plan: pd.DataFrame | None) -> Sequence[str]:
-    """Return the customers acted on, the largest expected profit first."""
-    if plan is None:
-        return []
-    acted = plan[plan["action"].notna() & (plan["action"] != NO_ACTION)]
-    order = ["expected_profit", "customer_id"]
-    ranked = acted.sort_values(order, ascending=[False, True], na_position="last")
-    return list(dict.fromkeys(ranked["customer_id"]))
+def most_first(pair: tuple[str, int]) -> tuple[int, str]:
+    """Return the key that sorts the largest count first, then by name."""
+    return -pair[1], pair[0]
 
 
-def _lookup(table: pd.DataFrame | None, keep: Sequence[str], column: str) -> dict[str, str]:
-    """Return the first value of a text column by customer, in text order."""
-    if table is None:
-        return {}
-    own = table.loc[table["customer_id"].isin(keep) & table[column].notna(), ["customer_id", column]]
-    own = own.sort_values(["customer_id", column]).drop_duplicates("customer_id")
-    return dict(zip(own["customer_id"], own[column].astype(str), strict=True))
-
-
-def _action(name: str, own: pd.DataFrame) -> ActionRow:
+def _action(name: str, own: pd.DataFrame, evidence: str) -> ActionRow:
     """Return the totals of the plan rows of one action."""
     sums = own.reindex(columns=["cost", "expected_profit", "profit_p10", "profit_p90"]).astype(float).sum()
     return ActionRow(
         action=name,
         customers=len(own),
-        exploring=_counts(own["group"]).get("explore", 0),
+        exploring=counts(own["group"]).get("explore", 0),
         cost=float(sums["cost"]),
         profit=float(sums["expected_profit"]),
         low=float(sums["profit_p10"]),
         high=float(sums["profit_p90"]),
-        evidence=listed(own["evidence"].unique()),
+        p_profit=number(float(own["p_profit"].mean())) if "p_profit" in own else None,
+        evidence=evidence,
     )
 
 
-def _counts(texts: pd.Series) -> dict[str, int]:
-    """Return how often each text stands in a column; empty and missing ones do not count."""
-    return {str(name): int(n) for name, n in texts.value_counts().items() if name}
+def _services(plan: pd.DataFrame) -> list[ServiceRow]:
+    if "service_profit" not in plan or "service_cost" not in plan:
+        return []
+    sums = plan.groupby("service_level")[["service_cost", "service_profit"]].sum()
+    sizes = counts(plan["service_level"])
+    rows = [
+        ServiceRow(str(level), sizes[str(level)], float(cost), float(profit))
+        for level, cost, profit in sums.itertuples()
+        if str(level) in sizes
+    ]
+    # Today's service, which is what the others are measured against, comes last.
+    return sorted(rows, key=lambda row: (row.level == AS_TODAY, -row.profit, row.level))
 
 
 def _reason_counts(reasons: pd.Series) -> list[tuple[str, int]]:
-    counts = reasons.fillna("").astype(str).value_counts()
-    if len(counts) > MOST_DISTINCT_REASONS:
-        counts = counts.groupby([_NUMBERS.sub("…", str(reason)) for reason in counts.index]).sum()
-    ranked = sorted(((str(reason), int(n)) for reason, n in counts.items()), key=_most_first)
-    rest = sum(n for _, n in ranked[MOST_DISTINCT_REASONS:])
-    return ranked[:MOST_DISTINCT_REASONS] + ([("", rest)] if rest else [])
+    """Return the reasons and how often each stands, without what they say of one customer alone."""
+    texts = reasons.fillna("").astype("str")
+    for own, general in _OWN:
+        texts = texts.str.replace(own, general, regex=True)
+    found = texts.value_counts()
+    if len(found) > MOST_DISTINCT_REASONS:
+        found = found.groupby([_NUMBERS.sub("…", str(reason)) for reason in found.index]).sum()
+    return _most(((str(reason), int(n)) for reason, n in found.items()), MOST_DISTINCT_REASONS)
 
 
-def _most_first(pair: tuple[str, int]) -> tuple[int, str]:
-    return -pair[1], pair[0]
+def _most(pairs: Iterable[tuple[str, int]], limit: int) -> list[tuple[str, int]]:
+    """Return the most frequent, and what exceeds the limit summed under an empty name."""
+    ranked = sorted(pairs, key=most_first)
+    rest = sum(n for _, n in ranked[limit:])
+    return ranked[:limit] + ([("", rest)] if rest else [])

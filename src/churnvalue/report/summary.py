@@ -5,7 +5,7 @@ module knows nothing of plans, words or pictures.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,7 +37,7 @@ class ReportData:
         measured: Contents of ``measure.json``.
         training: Contents of ``train.json``.
         facts: cutoff, previous_cutoff, horizon_days, value_horizon_days, margin, discount_rate, has_amounts, day_granularity,
-            quarantine, rows_kept, currency; of the plan budget, notes, portfolio_notes, gap.
+            quarantine, rows_kept, currency; of the plan budget, gap, notes, portfolio_notes, plan_cutoff.
     """
 
     project: str
@@ -120,7 +120,7 @@ def ordered_scores(scores: pd.DataFrame) -> pd.DataFrame:
     """Return the scores in the order of customer ids; number columns that are missing become NaN."""
     missing: dict[str, float | str] = {name: np.nan for name in SCORED if name not in scores}
     missing |= {name: "" for name in ("tier", "band") if name not in scores}
-    return by_customer(scores.assign(**missing))
+    return by_customer(scores.assign(**missing)).reset_index(drop=True)
 
 
 def base(scores: pd.DataFrame) -> Base:
@@ -131,6 +131,7 @@ def base(scores: pd.DataFrame) -> Base:
     at_risk = (scores["band"] == "high").to_numpy()
     equity = total(clv, _floats(scores, "clv_p10"), _floats(scores, "clv_p90"))
     lost = float(np.nansum(clv[at_risk]))
+    served, below = _known(scores, "cost_to_serve"), _known(scores, "p_below_zero")
     return Base(
         customers=customers,
         leavers=leavers,
@@ -141,8 +142,8 @@ def base(scores: pd.DataFrame) -> Base:
         at_risk=lost,
         at_risk_customers=int(at_risk.sum()),
         at_risk_share=_share(lost, equity.value),
-        to_serve=_known(scores, "cost_to_serve", np.nansum),
-        unprofitable=_known(scores, "p_below_zero", lambda chance: int((chance > EVEN).sum())),
+        to_serve=None if served is None else float(served.sum()),
+        unprofitable=None if below is None else int((below > EVEN).sum()),
     )
 
 
@@ -170,6 +171,7 @@ def tiers(scores: pd.DataFrame, service_levels: Mapping[str, str]) -> list[Tier]
     found = []
     for name in tier_names(scores):
         own = scores[scores["tier"] == name]
+        within_reach = _known(own, "attainable")
         found.append(
             Tier(
                 name=name,
@@ -178,7 +180,7 @@ def tiers(scores: pd.DataFrame, service_levels: Mapping[str, str]) -> list[Tier]
                 value_share=_share(float(positive(_floats(own, "clv")).sum()), whole),
                 p_churn=float(own["p_churn"].mean()),
                 clv=float(own["clv"].mean()),
-                attainable=_known(own, "attainable", np.nanmean),
+                attainable=None if within_reach is None else float(within_reach.mean()),
                 service_level=service_levels.get(name, ""),
             )
         )
@@ -214,11 +216,11 @@ def _floats(scores: pd.DataFrame, column: str) -> Floats:
     return scores[column].to_numpy(dtype=np.float64)
 
 
-def _known[T](scores: pd.DataFrame, column: str, measure: Callable[[Floats], T]) -> T | None:
-    """Return a measure of a column; None where it is missing or knows nothing."""
-    if column not in scores or scores[column].isna().all():
-        return None
-    return measure(_floats(scores, column))
+def _known(scores: pd.DataFrame, column: str) -> Floats | None:
+    """Return what a column knows; None where it is missing or knows nothing."""
+    known = _floats(scores, column) if column in scores else np.empty(0)
+    known = known[np.isfinite(known)]
+    return known if len(known) else None
 
 
 def _share(part: float, whole: float) -> float | None:

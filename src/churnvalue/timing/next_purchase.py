@@ -71,9 +71,7 @@ class NextPurchase:
         if whole < horizon:
             expected = expected + (cumulative[:, whole + 1] - expected) * (days - whole)
         elif days > horizon:
-            silent = np.column_stack([self.buying.p_no_purchase(frame, ahead) for ahead in (horizon, days)])
-            later = np.log(np.maximum(silent, _NEVER))
-            expected = expected + np.maximum(later[:, 0] - later[:, 1], 0.0)
+            expected = expected + self._beyond(frame, days)
         return np.asarray(-np.expm1(-expected), dtype=np.float64)
 
     def quantiles(self, frame: pd.DataFrame, shares: Sequence[float]) -> Floats:
@@ -112,6 +110,19 @@ class NextPurchase:
         peak = np.array(self.edges[:-1], dtype=np.float64)[np.argmax(rates, axis=1)]
         return np.asarray(np.where(frame[f"active_days_{self.kind}"] == 1, peak, np.nan))
 
+    def cumulative_hazard(self, frame: pd.DataFrame, days: Sequence[float]) -> Floats:
+        """Return -log P(not yet back) at each of ``days``, as if all days of the week were alike. Shape (rows, days).
+
+        For who is given features without a date. Over whole weeks, and nearly over 30 days, it is what ``p_return`` says.
+        """
+        edges, found = np.array(self.edges, dtype=np.float64), []
+        binned = self.binned(frame)
+        for ahead in days:
+            # Sums of one row, not a product of matrices: the same digits however many rows are asked for.
+            expected = (binned * np.clip((ahead - edges[:-1]) / np.diff(edges), 0.0, 1.0)).sum(axis=1)
+            found.append(expected + self._beyond(frame, ahead) if ahead > self.horizon_days else expected)
+        return np.column_stack(found)
+
     def binned(self, frame: pd.DataFrame) -> Floats:
         """Return the cumulative hazard of each bin on days of the mean rate. Shape (rows, bins)."""
         hazard = geometric_mean(self.member_hazards(frame), self.members)
@@ -120,9 +131,9 @@ class NextPurchase:
     def member_hazards(self, frame: pd.DataFrame) -> dict[str, Floats]:
         """Return the cumulative hazard of each bin by member, without levels. Shapes (rows, bins)."""
         silent = np.column_stack([self.buying.p_no_purchase(frame, edge) for edge in self.edges])
-        made = {BUYING: _steps(-np.log(np.maximum(silent, _NEVER)))}
+        made = {BUYING: self._steps(-np.log(np.maximum(silent, _NEVER)))}
         if self.aft is not None:
-            made[AFT] = _steps(self.aft.cumulative_hazard(frame, self.edges))
+            made[AFT] = self._steps(self.aft.cumulative_hazard(frame, self.edges))
             if self.trees is not None:
                 made[TREES] = self.trees.hazard(frame, made[AFT])
         return made
@@ -136,6 +147,16 @@ class NextPurchase:
         first = pd.DatetimeIndex(frame.index.get_level_values("cutoff")).day_of_week.to_numpy()
         return np.array(self.weekdays)[(first[:, None] + np.arange(self.horizon_days)) % 7]
 
+    def _beyond(self, frame: pd.DataFrame, days: float) -> Floats:
+        """Cumulative hazard from the horizon to ``days``, of buy-till-you-die. Shape (rows,)."""
+        silent = np.column_stack([self.buying.p_no_purchase(frame, ahead) for ahead in (self.horizon_days, days)])
+        later = np.log(np.maximum(silent, _NEVER))
+        return np.maximum(later[:, 0] - later[:, 1], 0.0)
+
+    def _steps(self, cumulative: Floats) -> Floats:
+        """Hazard of each bin; for those who seem dead a trace by the day, so that logarithms and shares stay defined."""
+        return np.maximum(np.diff(cumulative, axis=1), LEAST_HAZARD * np.diff(self.edges))
+
     def _daily(self, frame: pd.DataFrame) -> Floats:
         """Cumulative hazard of each day to the horizon. Shape (rows, days)."""
         widths = np.diff(self.edges)
@@ -145,6 +166,18 @@ class NextPurchase:
     def _cumulative(self, frame: pd.DataFrame) -> Floats:
         """Cumulative hazard at the start of each day and at the end of the horizon. Shape (rows, days + 1), first 0."""
         return np.column_stack([np.zeros(len(frame)), np.cumsum(self._daily(frame), axis=1)])
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the features read."""
+        own = self.trees.features if self.trees else ()
+        return tuple(dict.fromkeys([*[feature.name for feature in inputs(self.kind)], *own]))
+
+    @classmethod
+    def of_buying(cls, buying: BuyTillYouDie, edges: tuple[int, ...], note: str) -> "NextPurchase":
+        """Return buy-till-you-die alone, as it is; ``note`` says why."""
+        even, flat = (1.0,) * 7, (0.0,) * (len(edges) - 1)
+        return cls(buying.kind, edges, (BUYING,), buying, None, None, even, flat, note)
 
     def parameters(self) -> dict[str, Any]:
         """Return everything but the trees' own text, as JSON can hold it."""
@@ -181,7 +214,3 @@ class NextPurchase:
 def geometric_mean(hazards: Mapping[str, Floats], members: Sequence[str]) -> Floats:
     """Return the mean of the members' hazards on the log scale."""
     return np.asarray(np.exp(np.mean([np.log(hazards[name]) for name in members], axis=0)), dtype=np.float64)
-
-
-def _steps(cumulative: Floats) -> Floats:
-    return np.maximum(np.diff(cumulative, axis=1), LEAST_HAZARD)

@@ -46,7 +46,9 @@ class _Learner:
         return pd.Timedelta(days=self.edges[-1])
 
 
-def fit_next_purchase(learning: Waits, beside: Waits, now: pd.DataFrame, kind: str, seed: int) -> NextPurchase:
+def fit_next_purchase(
+    learning: Waits, beside: Waits, now: pd.DataFrame, kind: str, seed: int, members: Members | None = None
+) -> NextPurchase:
     """Return the model of the wait from ``now``'s cutoff on.
 
     Args:
@@ -55,9 +57,10 @@ def fit_next_purchase(learning: Waits, beside: Waits, now: pd.DataFrame, kind: s
         now: Features of those who will be foretold, at the newest cutoff; buy-till-you-die is fitted to them.
         kind: Of the event that is waited for.
         seed: Of the trees.
+        members: Who is to speak; chosen on past windows if None.
     """
     learner = _Learner(kind, bin_edges(max(int(learning.days.max()), 1)), seed)
-    members, note = _chosen(learner, learning)
+    members, note = _chosen(learner, learning) if members is None else (members, " + ".join(members))
     model = replace(_fit(learner, learning, members), note=note).with_buying(now.sort_index())
     return replace(model, levels=_levels(model, learning, beside, now.index.get_level_values("cutoff")[0]))
 

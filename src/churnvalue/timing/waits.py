@@ -53,6 +53,32 @@ class Waits:
         rows = np.asarray(self.frame.index.get_level_values("cutoff").isin(list(cutoffs)))
         return Waits(self.frame[rows], self.days[rows], self.observed[rows])
 
+    def as_known(self, now: pd.Timestamp) -> "Waits":
+        """Return what was known of them at ``now``: cutoffs a day or more before it, followed no further."""
+        cutoffs = pd.DatetimeIndex(self.frame.index.get_level_values("cutoff"))
+        followed = ((now - cutoffs) // pd.Timedelta(days=1)).to_numpy(dtype=np.float64)
+        rows = followed >= 1
+        days, observed = np.minimum(self.days, followed), self.observed & (self.days < followed)
+        return Waits(self.frame[rows], days[rows], observed[rows])
+
+    def drawn(self, most: int, seed: int) -> "Waits":
+        """Return at most ``most`` customers of each cutoff, drawn at random."""
+        generator = np.random.default_rng(seed)
+        codes, _ = pd.factorize(self.frame.index.get_level_values("cutoff"))
+        order = np.lexsort((generator.random(len(codes)), codes))
+        places = np.arange(len(codes)) - np.searchsorted(codes, codes)  # within the cutoff; rows stand by cutoff
+        rows = np.sort(order[places < most])
+        return Waits(self.frame.iloc[rows], self.days[rows], self.observed[rows])
+
+    @staticmethod
+    def joined(parts: Sequence["Waits"]) -> "Waits":
+        """Return the rows of all ``parts``, whose cutoffs differ."""
+        return Waits(
+            pd.concat([part.frame for part in parts]),
+            np.concatenate([part.days for part in parts]),
+            np.concatenate([part.observed for part in parts]),
+        )
+
 
 def waits(
     log: EventLog, features: Sequence[Feature], cutoffs: Sequence[int], who: Population, kind: str, horizon_days: int

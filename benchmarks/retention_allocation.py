@@ -8,7 +8,6 @@ and the CPU seconds; other work on the machine makes wall time longer than CPU t
 its own. Streaming runs in a process of its own, so its memory is its own.
 """
 
-import argparse
 import os
 import resource
 import subprocess
@@ -26,7 +25,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.claims import finished
-from benchmarks.results_table import RESULTS, Result, save, tables, write_readme
+from benchmarks.results_table import Result
+from benchmarks.runner import Part
 from churnvalue.decisions.allocation import Limits, allocate_within
 from churnvalue.decisions.allocation.core import linear_prices
 from churnvalue.decisions.allocation.prices import Problem
@@ -186,7 +186,7 @@ def streamed(effort: Effort) -> list[Result]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "customers.parquet"
         _write(path, effort.streamed)
-        arguments = [sys.executable, "-m", "benchmarks.allocation", "--streamed", str(path)]
+        arguments = [sys.executable, "-m", "benchmarks.retention_allocation", str(path)]
         said = subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.split()
     seconds, cpu, peak, gap, size = (float(part) for part in said)
     claim, data = (
@@ -230,28 +230,20 @@ def stream_one(path: Path) -> None:
     print(time.perf_counter() - start, time.process_time() - used, peak, gap, path.stat().st_size / 1e6)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.allocation", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="fewer customers and runs; kept in results/quick")
-    parser.add_argument("--out", type=Path, help="folder of allocation.json")
-    parser.add_argument("--data", type=Path, help="not needed: customers are made")
-    parser.add_argument("--streamed", type=Path, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.streamed:
-        stream_one(given.streamed)
-        return
-    effort, out = (QUICK, RESULTS / "quick") if given.quick else (FULL, RESULTS)
-    path = (given.out or out) / "allocation.json"
-    results: list[Result] = []
-    for part in (one_budget, three_capacities, streamed):
+def _part(claims: Callable[[Effort], list[Result]]) -> Part:
+    def run(_: Path, quick: bool) -> list[Result]:
         start = time.perf_counter()
-        made = finished(part(effort), time.perf_counter() - start)
-        print(tables(made), flush=True)
-        results += made
-    save(results, path)
-    if path.parent == RESULTS:
-        write_readme()
+        made = claims(QUICK if quick else FULL)
+        return finished(made, time.perf_counter() - start)
 
+    return run
+
+
+PARTS: dict[str, Part] = {
+    "one-budget": _part(one_budget),
+    "three-capacities": _part(three_capacities),
+    "streamed": _part(streamed),
+}
 
 if __name__ == "__main__":
-    main()
+    stream_one(Path(sys.argv[1]))

@@ -8,7 +8,6 @@ are 1.96 standard errors over customers and cutoffs. The form of co-buying was c
 September 2011 is shown apart.
 """
 
-import argparse
 import tempfile
 import time
 from collections.abc import Sequence
@@ -21,7 +20,8 @@ import pandas as pd
 
 from benchmarks import origins as logs
 from benchmarks.claims import finished
-from benchmarks.results_table import RESULTS, Result, save, tables, write_readme
+from benchmarks.results_table import Result
+from benchmarks.runner import Part
 from churnvalue import clock
 from churnvalue.config import Config
 from churnvalue.engines import read_log
@@ -79,24 +79,12 @@ def on_simulated(folder: Path, seeds: Sequence[int]) -> list[Result]:
     return finished(compared(claim, data, pd.concat(parts), " ".join(notes)), time.perf_counter() - start)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.next_category", description=(__doc__ or "").split("\n")[0]
-    )
-    parser.add_argument("--data", type=Path, required=True, help="folder with online_retail_ii/")
-    parser.add_argument("--quick", action="store_true", help="the last two cutoffs and one simulated shop")
-    parser.add_argument("--out", type=Path, help="folder of next_category.json")
-    given = parser.parse_args()
-    cutoffs, seeds = (RETAIL[-2:], SIMULATED_SEEDS[:1]) if given.quick else (RETAIL, SIMULATED_SEEDS)
+def _offers(data: Path, quick: bool) -> list[Result]:
+    cutoffs, seeds = (RETAIL[-2:], SIMULATED_SEEDS[:1]) if quick else (RETAIL, SIMULATED_SEEDS)
     with tempfile.TemporaryDirectory() as folder:
-        results = on_retail(logs.online_retail(given.data, Path(folder)), cutoffs)
+        results = on_retail(logs.online_retail(data, Path(folder)), cutoffs)
         results += on_simulated(Path(folder), seeds)
-    path = (given.out or (RESULTS / "quick" if given.quick else RESULTS)) / "next_category.json"
-    save([replace(result, seed=0) for result in results], path)  # nothing here is drawn
-    print(tables(results))
-    if path.parent == RESULTS:
-        write_readme()
+    return [replace(result, seed=0) for result in results]  # nothing here is drawn
 
 
-if __name__ == "__main__":
-    main()
+PARTS: dict[str, Part] = {"offers": _offers}

@@ -5,21 +5,18 @@ chance that the action changes by a known part of what was assumed. Amounts have
 measures is held against the truth. No log is needed.
 """
 
-import argparse
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from benchmarks.claims import SEED, finished
-from benchmarks.results_table import RESULTS, Result, load, save, tables, write_readme
+from benchmarks.results_table import Result
+from benchmarks.runner import Part
 from churnvalue.config import Action, Retention, Value
 from churnvalue.contacts import NO_ACTION
-from churnvalue.decisions.action_value import value_given_staying
 from churnvalue.decisions.retention import plan_retention
 from churnvalue.evaluation.estimate import Estimate
 from churnvalue.evaluation.experiment_size import size_experiment
@@ -79,7 +76,7 @@ def simulate(scenario: Scenario, seed: int) -> dict[str, Checked]:
         }
     )
     retention = Retention(budget=10.0 * size, holdout=scenario.holdout, explore=0.1, actions=_ACTIONS)
-    plan = with_promises(plan_retention(scores, retention, Value(), salt=f"{seed}").plan, scores, retention, f"{seed}")
+    plan = plan_retention(scores, retention, Value(), salt=f"{seed}").plan
     saved = {NO_ACTION: 0.0} | {a.id: _TRUE_SHARE * a.save_rate[0] / sum(a.save_rate) for a in _ACTIONS}
     stake = plan["stake"].to_numpy(np.float64)
     stays = {action: 1.0 - p_churn * (1.0 - rate) for action, rate in saved.items()}
@@ -114,17 +111,6 @@ def simulate(scenario: Scenario, seed: int) -> dict[str, Checked]:
             for method, estimate in row.plan_more.items():
                 checked[f"plan against {row.policy}, {method}"] = Checked(estimate, float(of_plan - worth[action]))
     return checked
-
-
-def with_promises(plan: pd.DataFrame, scores: pd.DataFrame, retention: Retention, salt: str) -> pd.DataFrame:
-    """Return the plan with what it would do without hold-out and exploration, and what it expects of that."""
-    if "planned_action" in plan.columns:
-        return plan
-    undrawn = retention.model_copy(update={"holdout": 0.0, "explore": 0.0})
-    planned = plan_retention(scores, undrawn, Value(), salt=salt).plan["action"]
-    rates = planned.map({a.id: a.save_rate[0] / sum(a.save_rate) for a in retention.actions}).fillna(0.0)
-    stake = value_given_staying(scores["clv"].to_numpy(), scores["p_churn"].to_numpy())
-    return plan.assign(planned_action=planned, p_stay_change=rates * scores["p_churn"], stake=stake)
 
 
 def coverage(scenario: Scenario, seeds: Sequence[int]) -> dict[str, tuple[float, int, float, float]]:
@@ -184,22 +170,7 @@ def on_size(published: Mapping[float, int] = _PUBLISHED) -> list[Result]:
     return finished(rows, 0.0)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.measurement", description=(__doc__ or "").split("\n")[0]
-    )
-    parser.add_argument("--data", type=Path, help="not used: customers are simulated")
-    parser.add_argument("--quick", action="store_true", help="20 plans instead of 200; kept in results/quick")
-    parser.add_argument("--out", type=Path, help="folder of measurement.json")
-    given = parser.parse_args()
-    path = (given.out or (RESULTS / "quick" if given.quick else RESULTS)) / "measurement.json"
-    with threadpool_limits(1):
-        results = [*on_size(), *on_coverage(range(20 if given.quick else 200))]
-    print(tables(results), flush=True)
-    save(results, path)
-    if path.parent == RESULTS and load(path):
-        write_readme()
-
-
-if __name__ == "__main__":
-    main()
+PARTS: dict[str, Part] = {
+    "size": lambda _, __: on_size(),
+    "coverage": lambda _, quick: on_coverage(range(20 if quick else 200)),
+}

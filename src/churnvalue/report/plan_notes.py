@@ -1,0 +1,38 @@
+"""The plan's own notes, sorted by what they are about."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+_OFFER, _DOUBT = "What to offer next ", "If actions keep "
+_SENTENCES = re.compile(r"; |\. (?=[A-Z])")
+
+
+@dataclass(frozen=True)
+class Notes:
+    """The plan's own notes, by what they are about, each as one or more sentences."""
+
+    effects: list[tuple[str, str]] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+    offers: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+
+
+def sorted_notes(notes: object, actions: Iterable[str]) -> Notes:
+    """Return the plan's notes by what they are about; what is not recognised stays among the others."""
+    found, names = Notes(), {f"{action}: ": action for action in actions}
+    for note in (str(one) for one in notes) if isinstance(notes, list | tuple) else ():
+        about = next((start for start in names if note.startswith(start)), None)
+        if about:
+            found.effects.append((names[about], _sentence(note.removeprefix(about))))
+        elif note.startswith(_DOUBT):
+            found.doubts.extend(_sentence(part) for part in _SENTENCES.split(note))
+        elif note.startswith(_OFFER):
+            found.offers.append(_sentence(note.removeprefix(_OFFER)))
+        else:
+            found.others.append(note)
+    return found
+
+
+def _sentence(part: str) -> str:
+    return f"{part[:1].upper()}{part[1:].rstrip('.')}."
