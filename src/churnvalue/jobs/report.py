@@ -61,7 +61,7 @@ def _scored(folder: Path) -> pd.DataFrame:
     """Return the scores; drivers stay as Arrow holds them, for of a million customers few are shown."""
     table = read_parquet(folder, SCORES)
     lists = [name for name in table.column_names if pa.types.is_nested(table.schema.field(name).type)]
-    frame = table.drop_columns(lists).to_pandas()
+    frame: pd.DataFrame = table.drop_columns(lists).to_pandas()
     if "drivers" in lists:
         frame["drivers"] = pd.Series(table["drivers"], dtype=pd.ArrowDtype(table["drivers"].type), index=frame.index)
     return frame

@@ -18,7 +18,6 @@ from churnvalue.models.blend import Blend
 from churnvalue.models.buy_till_you_die import BuyTillYouDie
 
 Floats = npt.NDArray[np.float64]
-RETURN_DAYS = (7, 14, 30)
 _COST_DAYS = 365  # cost to serve is read off the last year
 _SHORTEST = 90  # a tenure shorter than this says little about a rate
 _PRIOR_ORDERS = 2.0  # a customer's cost for an order is shrunk to the base's as by this many orders
@@ -51,7 +50,7 @@ def cost_features(kind: str, cost: dict[str, float]) -> tuple[Feature, ...]:
 
 @dataclass(frozen=True)
 class ValueModel:
-    """Value with interval, and the probability of coming back soon.
+    """Value with interval.
 
     ``cost_an_order`` is the base's mean cost of serving an order. Without amounts ``spend`` is None and value is NaN.
     """
@@ -71,25 +70,22 @@ class ValueModel:
         return tuple(dict.fromkeys([*self.churn.features, *spend, *self.buying.features, *served]))
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return value, its interval and its risk, cost to serve, and the probability of coming back.
+        """Return value, its interval and its risk, and cost to serve.
 
         ``clv, clv_p10, clv_p90``: money, may be negative. ``p_below_zero``: probability that a customer who does come
         back within the value horizon costs more than they bring. ``cost_to_serve``: present value of serving them over
-        the value horizon, part of ``clv``. All five NaN without amounts. ``p_return_7d, _14d, _30d``: probabilities.
+        the value horizon, part of ``clv``. All NaN without amounts.
         """
-        p_churn = self.churn.predict(frame)
-        stay = {days: self._p_silent(frame, p_churn, days) for days in (*RETURN_DAYS, self.terms.value_days)}
-        returns = {f"p_return_{days}d": 1.0 - stay[days] for days in RETURN_DAYS}
         if self.spend is None:
-            empty = dict.fromkeys(_MONEY, np.full(len(frame), np.nan))
-            return pd.DataFrame({**empty, **returns}, index=frame.index)
+            return pd.DataFrame(dict.fromkeys(_MONEY, np.full(len(frame), np.nan)), index=frame.index)
         gross, caused, sent = self._gross_and_costs(frame)
-        spread = _Spread(stay[self.terms.value_days], gross, caused, sent, self.dispersion)
+        silent = self._p_silent(frame, self.churn.predict(frame), self.terms.value_days)
+        spread = _Spread(silent, gross, caused, sent, self.dispersion)
         value = gross - (caused + sent)
         # A mean may lie outside the quantiles of a skewed distribution; a reader would take that for an error.
         low, high = np.minimum(spread.quantile(0.1), value), np.maximum(spread.quantile(0.9), value)
         money = dict(zip(_MONEY, (value, low, high, spread.p_below_zero(), caused + sent), strict=True))
-        return pd.DataFrame({**money, **returns}, index=frame.index)
+        return pd.DataFrame(money, index=frame.index)
 
     def _p_silent(self, frame: pd.DataFrame, p_churn: Floats, days: float) -> Floats:
         """P(no purchase in ``days``): Pareto/NBD's curve, its hazard scaled so that it passes through ``p_churn``."""

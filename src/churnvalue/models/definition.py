@@ -16,7 +16,7 @@ from churnvalue.features import Feature, expand
 S = TypeVar("S", bound="Section")
 OUTCOME_KIND = "@outcome"  # in a definition: the kind that the configuration foretells
 LEARNT = ("churn", "orders", "spend")
-NAMES = (*LEARNT, "value")
+NAMES = (*LEARNT, "value", "return")
 _ROLES = {"churn": ("churned", "binary"), "orders": ("orders", "poisson"), "spend": ("spend", "tweedie")}
 
 
@@ -72,6 +72,20 @@ class ValueDefinition(Section):
     fading: Literal["pareto_nbd", "bg_nbd"]
 
 
+class ReturnDefinition(Section):
+    """How coming back is foretold: the model that it must not contradict, whose features it shares, and what it falls back to.
+
+    Learnt from at most ``most_customers`` of each cutoff, drawn at random.
+    """
+
+    name: Literal["return"]
+    title: str
+    builds_on: Literal["churn"]
+    same_features_as: Literal["churn"]
+    fallback: Literal["pareto_nbd"]
+    most_customers: Annotated[int, Field(ge=100)]
+
+
 @dataclass(frozen=True)
 class Loaded:
     """A definition with its features for one log, and the text it was read from."""
@@ -119,6 +133,12 @@ def read_value_definition(config: Config) -> tuple[ValueDefinition, str]:
     """Return how value is put together, and the text it was read from."""
     text = _text("value", config)
     return _parse(ValueDefinition, "value", text), text
+
+
+def read_return_definition(config: Config) -> tuple[ReturnDefinition, str]:
+    """Return how coming back is foretold, and the text it was read from."""
+    text = _text("return", config)
+    return _parse(ReturnDefinition, "return", text), text
 
 
 def _replaced(entry: dict[str, Any], words: dict[str, str]) -> dict[str, Any]:

@@ -4,9 +4,10 @@ MLflow loads such a folder through ``_load_pyfunc``; ``score`` goes the same way
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -24,18 +25,60 @@ OUTPUTS: dict[str, tuple[str, ...]] = {
     "churn": ("p_churn",),
     "orders": ("orders",),
     "spend": ("spend", "spend_p10", "spend_p50", "spend_p90"),
-    "value": (
-        *("clv", "clv_p10", "clv_p90", "p_below_zero", "cost_to_serve"),
-        *("p_return_7d", "p_return_14d", "p_return_30d"),
-    ),
+    "value": ("clv", "clv_p10", "clv_p90", "p_below_zero", "cost_to_serve"),
 }
 _NAMES = {ChurnModel: "churn", OrdersModel: "orders", SpendModel: "spend", ValueModel: "value"}
 _FORMAT = 1
 
 
+@dataclass(frozen=True)
+class Described:
+    """A model as text: its name, what it reads and says, the blends in it by name, and its other numbers."""
+
+    name: str
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+    parts: Mapping[str, Blend]
+    numbers: Mapping[str, Any]
+
+    def files(self, features: Sequence[Feature]) -> dict[str, str]:
+        """Return text by file name. ``features`` define at least the inputs, so that the model can be scored."""
+        known = {feature.name: feature for feature in features}
+        described = {
+            "format": _FORMAT,
+            "model": self.name,
+            "inputs": list(self.inputs),
+            "features": [{"use": known[n].use, **dict(known[n].parameters)} for n in self.inputs],
+            "outputs": list(self.outputs),
+            "parts": {key: part.parameters() for key, part in self.parts.items()},
+            "numbers": self.numbers,
+        }
+        text = json.dumps(described, indent=1, sort_keys=True, allow_nan=False) + "\n"
+        return {"model.json": text, **{f"{key}.txt": part.trees.trees for key, part in self.parts.items()}}
+
+    @classmethod
+    def read(cls, folder: Path) -> "Described":
+        """Return what a folder holds.
+
+        Raises:
+            RegistryError: If a file is missing, damaged or of a newer format.
+        """
+        verify_digests(folder)  # LightGBM ends the process on a damaged file, so nothing is opened before this
+        described = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        if described["format"] != _FORMAT:
+            raise RegistryError(
+                f"Models must be of format {_FORMAT}, but this one is of format {described['format']}."
+                " Use the version of churnvalue that trained it, or train again."
+            )
+        parts = {
+            key: Blend.from_parameters(part, (folder / f"{key}.txt").read_text(encoding="utf-8"))
+            for key, part in described["parts"].items()
+        }
+        return cls(described["model"], described["inputs"], described["outputs"], parts, described["numbers"])
+
+
 def model_files(model: Model, features: Sequence[Feature]) -> dict[str, str]:
-    """Return the folder of a model: text by file name. ``features`` define at least its inputs, so that it can be scored."""
-    known = {feature.name: feature for feature in features}
+    """Return the folder of a model: text by file name. ``features`` define at least its inputs."""
     name = _NAMES[type(model)]
     parts = {key: part for key in ("churn", "orders", "spend") if (part := getattr(model, key, None)) is not None}
     numbers: dict[str, Any] = {}
@@ -45,17 +88,7 @@ def model_files(model: Model, features: Sequence[Feature]) -> dict[str, str]:
         numbers = {"dispersion": model.dispersion}
     elif isinstance(model, ValueModel):
         numbers = model.parameters()
-    described = {
-        "format": _FORMAT,
-        "model": name,
-        "inputs": list(model.inputs),
-        "features": [{"use": known[n].use, **dict(known[n].parameters)} for n in model.inputs],
-        "outputs": list(OUTPUTS[name]),
-        "parts": {key: part.parameters() for key, part in parts.items()},
-        "numbers": numbers,
-    }
-    text = json.dumps(described, indent=1, sort_keys=True, allow_nan=False) + "\n"
-    return {"model.json": text, **{f"{key}.txt": part.trees.trees for key, part in parts.items()}}
+    return Described(name, model.inputs, OUTPUTS[name], parts, numbers).files(features)
 
 
 def read_features(folder: Path) -> tuple[Feature, ...]:
@@ -72,25 +105,15 @@ def load_model(folder: Path) -> Model:
     Raises:
         RegistryError: If a file is missing, damaged or of a newer format.
     """
-    verify_digests(folder)  # LightGBM ends the process on a damaged file, so nothing is opened before this
-    described = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    if described["format"] != _FORMAT:
-        raise RegistryError(
-            f"Models must be of format {_FORMAT}, but this one is of format {described['format']}."
-            " Use the version of churnvalue that trained it, or train again."
-        )
-    parts = {
-        key: Blend.from_parameters(part, (folder / f"{key}.txt").read_text(encoding="utf-8"))
-        for key, part in described["parts"].items()
-    }
-    numbers = described["numbers"]
-    match described["model"]:
+    described = Described.read(folder)
+    parts, numbers = described.parts, described.numbers
+    match described.name:
         case "churn":
-            return ChurnModel(**parts, bands=tuple(numbers["bands"]))
+            return ChurnModel(parts["churn"], bands=tuple(numbers["bands"]))
         case "orders":
-            return OrdersModel(**parts)
+            return OrdersModel(parts["orders"], parts["churn"])
         case "spend":
-            return SpendModel(**parts, dispersion=numbers["dispersion"])
+            return SpendModel(parts["spend"], parts["churn"], dispersion=numbers["dispersion"])
         case _:
             return ValueModel(
                 churn=parts["churn"],
@@ -102,10 +125,17 @@ def load_model(folder: Path) -> Model:
             )
 
 
-class _Served:
+class Predicts(Protocol):
+    """What any registered model does."""
+
+    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the model's outputs."""
+
+
+class Served:
     """What MLflow calls."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Predicts) -> None:
         self._model = model
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
@@ -114,6 +144,6 @@ class _Served:
         return self._model.predict(model_input)
 
 
-def _load_pyfunc(path: str) -> _Served:
+def _load_pyfunc(path: str) -> Served:
     """Return the model in ``path``, as MLflow's pyfunc flavour asks."""
-    return _Served(load_model(Path(path)))
+    return Served(load_model(Path(path)))

@@ -4,13 +4,20 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-_OFFER, _DOUBT = "What to offer next ", "If actions keep "
+_OFFER, _DOUBT, _EXPERIMENT = "What to offer next ", "If actions keep ", "Experiment "
 _SENTENCES = re.compile(r"; |\. (?=[A-Z])")
 
 
 @dataclass(frozen=True)
 class Notes:
-    """The plan's own notes, by what they are about, each as one or more sentences."""
+    """The plan's own notes in sentences.
+
+    Attributes:
+        effects: An action, or "Experiment", and what its effect rests on.
+        doubts: What comes of it if actions do less or more than expected.
+        offers: How it is chosen what to offer next.
+        others: All the rest.
+    """
 
     effects: list[tuple[str, str]] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
@@ -25,6 +32,8 @@ def sorted_notes(notes: object, actions: Iterable[str]) -> Notes:
         about = next((start for start in names if note.startswith(start)), None)
         if about:
             found.effects.append((names[about], _sentence(note.removeprefix(about))))
+        elif note.startswith(_EXPERIMENT):
+            found.effects.append((_EXPERIMENT.strip(), note.removeprefix(_EXPERIMENT)))
         elif note.startswith(_DOUBT):
             found.doubts.extend(_sentence(part) for part in _SENTENCES.split(note))
         elif note.startswith(_OFFER):

@@ -161,7 +161,8 @@ def next_money(curve: Sequence[tuple[float, float]], budget: object) -> float | 
     spent = number(budget)
     if spent is None or len(curve) < 2:
         return None
-    before, after = np.interp([spent, spent + NEXT_MONEY], *zip(*curve, strict=True))
+    budgets, profits = np.array(curve).T
+    before, after = np.interp([spent, spent + NEXT_MONEY], budgets, profits)
     return float(after - before)
 
 

@@ -194,8 +194,9 @@ def moves(scores: pd.DataFrame) -> Moves | None:
     both = scores.loc[scores["previous_tier"].notna() & (scores["previous_tier"] != ""), ["previous_tier", "tier"]]
     if both.empty:
         return None
-    counts = [(str(old), str(new), int(n)) for (old, new), n in both.value_counts().items()]
-    moved = sorted((one for one in counts if one[0] != one[1]), key=lambda one: (-one[2], one[:2]))
+    counts = both.value_counts().reset_index(name="n").itertuples(index=False)
+    pairs = ((str(old), str(new), int(n)) for old, new, n in counts)
+    moved = sorted((one for one in pairs if one[0] != one[1]), key=lambda one: (-one[2], one[:2]))
     changed = sum(n for _, _, n in moved)
     return Moves(len(both) - changed, changed, moved[:MOST_MOVES])
 

@@ -90,22 +90,32 @@ def waits(
     """
     if not cutoffs:
         raise HistoryError("Waits need at least one cutoff, but none came. Give one, or bring more history.")
-    frames, days, observed = [], [], []
-    for cutoff in cutoffs:
-        followed = min(horizon_days, (log.observed_until - cutoff) // clock.DAY)
-        if followed < 1:
+    frames = [feature_frame(log, features, cutoff, who) for cutoff in cutoffs]
+    return followed(log, pd.concat(frames), who, kind, horizon_days)
+
+
+def followed(log: EventLog, frame: pd.DataFrame, who: Population, kind: str, horizon_days: int) -> Waits:
+    """Return the waits of everyone in a feature frame of whole populations; as ``waits``.
+
+    Raises:
+        HistoryError: If a cutoff lies less than a day before the end of the log.
+    """
+    days, observed = [], []
+    for cutoff in frame.index.unique("cutoff"):
+        start = clock.micros(cutoff.to_pydatetime())
+        length = min(horizon_days, (log.observed_until - start) // clock.DAY)
+        if length < 1:
             raise HistoryError(
-                f"Waits must be followed for a day or more, but the cutoff is {clock.text(cutoff)} and the log is observed"
+                f"Waits must be followed for a day or more, but the cutoff is {clock.text(start)} and the log is observed"
                 f" until {clock.text(log.observed_until)}. Use an earlier cutoff."
             )
         first = Future().of(kind).age_of_oldest()
-        span = clock.after(cutoff, followed)
-        left = sweep(log, compile_measures([first], log), span, clock.END)[first][population(log, cutoff, who)]
-        frames.append(feature_frame(log, features, cutoff, who))
+        span = clock.after(start, length)
+        left = sweep(log, compile_measures([first], log), span, clock.END)[first][population(log, start, who)]
         observed.append(~np.isnan(left))
         # A day that has begun is no whole day waited: the rest of the span is rounded up.
-        days.append(np.where(np.isnan(left), followed, followed - np.ceil(left)))
-    return Waits(pd.concat(frames), np.concatenate(days), np.concatenate(observed))
+        days.append(np.where(np.isnan(left), length, length - np.ceil(left)))
+    return Waits(frame, np.concatenate(days), np.concatenate(observed))
 
 
 def level_cutoffs(log: EventLog, learning: Sequence[int], now: int, horizon_days: int) -> list[int]:

@@ -100,6 +100,21 @@ def spread(profit, cost, charged, ceiling, histogram):  # type: ignore[no-untype
 
 
 @numba.njit(cache=True, nogil=True)
+def joined(one, other):  # type: ignore[no-untyped-def]
+    """Return two histograms as one, as if their steps had been added to it one by one."""
+    both = one.copy()
+    for place in range(len(both)):
+        row = both[place]
+        _add(row, COST, COST_REST, other[place, COST])
+        _add(row, PROFIT, PROFIT_REST, other[place, PROFIT])
+        row[COST_REST] += other[place, COST_REST]
+        row[PROFIT_REST] += other[place, PROFIT_REST]
+        row[CUSTOMERS] += other[place, CUSTOMERS]
+        row[STEPS] += other[place, STEPS]
+    return both
+
+
+@numba.njit(cache=True, nogil=True)
 def cut(profit, cost, ceiling, low, high, choice, places, numbers):  # type: ignore[no-untyped-def]  # noqa: PLR0913
     """Set ``choice`` to the option reached by steps above bin ``high``; return how many steps bins low to high hold.
 

@@ -10,7 +10,7 @@ from math import fsum
 import numpy as np
 import pandas as pd
 
-from churnvalue.decisions.allocation.blocks import ROUNDING, Block, Blocks, Bools, Choices, Floats, Ints
+from churnvalue.decisions.allocation.blocks import ROUNDING, Block, Blocks, Bools, Choices, Floats, Ints, side_by_side
 from churnvalue.decisions.allocation.curves import curve_budgets, curve_table, walked
 from churnvalue.decisions.allocation.filling import best_efficiency, fill
 from churnvalue.decisions.allocation.hulls import (
@@ -22,6 +22,7 @@ from churnvalue.decisions.allocation.hulls import (
     PROFIT_REST,
     STEPS,
     cut,
+    joined,
     spread,
 )
 from churnvalue.errors import DefinitionError
@@ -92,14 +93,19 @@ def spend(blocks: Blocks, budget: float) -> Spending:
 def _histogram(blocks: Blocks, ceiling: float) -> tuple[Floats, float]:
     """Steps by bins of efficiency and the cost of the dearest worthwhile option."""
     histogram, dearest = np.zeros((BINS, 6)), 0.0
+
+    def spread_out(part: Block) -> tuple[Floats, float, int]:
+        own = np.zeros((BINS, 6))
+        return own, *spread(part.profit, part.cost, part.charged, ceiling, own)
+
     for block in blocks():
-        highest, invalid = spread(block.profit, block.cost, block.charged, ceiling, histogram)
-        dearest = max(dearest, highest)
-        if invalid:
-            raise DefinitionError(
-                f"Profit must not be NaN and cost must be finite and at least 0, but {invalid} pairs are not so. "
-                "Give a profit of minus infinity and a cost of 0 where an option is not allowed."
-            )
+        for _, (own, highest, invalid) in side_by_side(block, spread_out):
+            if invalid:
+                raise DefinitionError(
+                    f"Profit must not be NaN and cost must be finite and at least 0, but {invalid} pairs are not so. "
+                    "Give a profit of minus infinity and a cost of 0 where an option is not allowed."
+                )
+            histogram, dearest = joined(histogram, own), max(dearest, highest)
     return histogram, dearest
 
 
@@ -116,14 +122,20 @@ def _cut(blocks: Blocks, histogram: Floats, ceiling: float, low: int, high: int)
     """Choices by the steps above bin ``high``, and the steps of bins ``low`` to ``high`` in the order of the queue."""
     size = int(histogram[max(low, 0) : high + 1, STEPS].sum())
     choices, parts = [], []
-    for number, block in enumerate(blocks()):
+
+    def cut_off(block: Block) -> tuple[Choices, Ints, Floats]:
         choice = np.empty(len(block.profit), dtype=np.int16)
         places, numbers = np.empty((size, 3), dtype=np.int64), np.empty((size, 3))
         found = cut(block.profit, block.cost, ceiling, low, high, choice, places, numbers)
-        places, numbers = places[:found].copy(), numbers[:found].copy()
-        rows = places[:, 0]
-        parts.append((np.insert(places, 0, number, axis=1), numbers, block.charged[rows], block.tie_key[rows]))
-        choices.append(choice)
+        return choice, places[:found].copy(), numbers[:found].copy()
+
+    for number, block in enumerate(blocks()):
+        made = side_by_side(block, cut_off)
+        choices.append(np.concatenate([choice for _, (choice, _, _) in made]))
+        for start, (_, places, numbers) in made:
+            places[:, 0] += start
+            rows = places[:, 0]
+            parts.append((np.insert(places, 0, number, axis=1), numbers, block.charged[rows], block.tie_key[rows]))
     if not parts:
         return [], _Steps(np.empty((0, 4), np.int64), np.empty((0, 3)), np.empty(0, bool))
     places, numbers, charged, tie_key = (np.concatenate(part) for part in zip(*parts, strict=True))
