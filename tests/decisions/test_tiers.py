@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from churnvalue.decisions.tiers import SERVICE_LEVELS, TierRules, attainable, percentile, service_level, tiers
+from churnvalue.decisions.tiers import TierRules, attainable, percentile, tiers
 from churnvalue.errors import DefinitionError, OutputError
 
 
@@ -199,18 +199,6 @@ def test_attainable_is_never_less_than_value_and_unknown_where_value_is():
     assert attainable(table.iloc[order], needs[order], tenure[order])[known[order]].tolist() == (
         found[order][known[order]].tolist()
     )
-
-
-def test_service_levels():
-    assert [service_level(tier) for tier in SERVICE_LEVELS] == [
-        "preferred",
-        "preferred",
-        "standard",
-        "self-service",
-        "charged",
-    ]
-    with pytest.raises(DefinitionError, match="Did you mean 'elite'"):
-        service_level("elit")
 
 
 @pytest.mark.parametrize("column", ["clv", "orders", "attainable", "p_below_zero", "cost_to_serve"])

@@ -73,8 +73,8 @@ def test_every_table_has_a_caption_and_every_picture_a_name(full):
     page = Page(full)
     assert len(page.all("table")) == len(page.all("caption")) >= 10
     assert all(attributes.get("aria-label") for attributes in page.all("svg"))
-    # Concentration, map, budget, calendar, calibration, lift, spend.
-    assert len(page.all("svg")) == 7
+    # Concentration, map, budget, measured, calendar, calibration, lift, spend.
+    assert len(page.all("svg")) == 8
 
 
 def test_nothing_is_fetched_and_only_the_one_script_may_run(full):
@@ -120,10 +120,16 @@ def test_hostile_text_is_shown_as_it_is(make_report):
     drivers = [[{"feature": text, "value": 1.0, "effect": 1.0, "text": text}] for text in HOSTILE]
     scores = scores.assign(drivers=pd.Series(drivers, dtype=object))
     plan = data.plan.assign(customer_id=HOSTILE, tier=HOSTILE, reason=HOSTILE, service_level=HOSTILE)
+    plan = plan.assign(next_category=HOSTILE)
     sends = pd.DataFrame({"customer_id": HOSTILE, "channel": HOSTILE, "slot": 3, "send_at_local": HOSTILE})
     training = data.training | {"grade_text": HOSTILE[0], "gate": {"passed": False, "reasons": HOSTILE}}
-    facts = data.facts | {"currency": HOSTILE[2], "cutoff": HOSTILE[0]}
-    html = render(ReportData(HOSTILE[0], scores, plan, sends, data.curve, training, facts))
+    facts = data.facts | {"currency": HOSTILE[2], "cutoff": HOSTILE[0], "notes": HOSTILE, "portfolio_notes": HOSTILE}
+    portfolios = data.portfolios.assign(tier=HOSTILE[0])
+    measured = data.measured | {"verdict": HOSTILE[0], "notes": HOSTILE, "sends": {"words": HOSTILE[2]}}
+    data = replace(data, portfolios=portfolios, measured=measured)
+    html = render(
+        replace(data, project=HOSTILE[0], scores=scores, plan=plan, sends=sends, training=training, facts=facts)
+    )
     page = Page(html)
     assert len(page.all("script")) == 1
     assert page.all("img") == []
@@ -157,8 +163,10 @@ def test_a_page_needs_nothing_but_scores(make_report):
 
 def test_a_page_of_nobody(make_report):
     data = make_report(30)
-    tables = [table.iloc[:0] for table in (data.scores, data.plan, data.sends, data.curve)]
-    html = render(ReportData("empty", *tables))
+    scores, plan, sends, curve, tiers = (
+        table.iloc[:0] for table in (data.scores, data.plan, data.sends, data.curve, data.portfolios)
+    )
+    html = render(ReportData("empty", scores, plan=plan, sends=sends, curve=curve, portfolios=tiers))
     Page(html)
     assert "There are no customers" in html
 
@@ -174,6 +182,8 @@ def test_any_key_may_be_absent(make_report):
 def test_any_key_may_hold_something_odd(make_report, odd):
     data = make_report(25)
     Page(render(replace(data, training=dict.fromkeys(data.training, odd))))
+    Page(render(replace(data, measured=dict.fromkeys(data.measured, odd))))
+    Page(render(replace(data, facts=data.facts | {"notes": odd, "portfolio_notes": odd, "budget": odd})))
     Page(render(replace(data, training=data.training | {"log": dict.fromkeys(data.training["log"], odd)})))
 
 
@@ -185,6 +195,53 @@ def test_assumed_save_rates_are_said_plainly(make_report):
     data = make_report(300)
     assert "Save rates are assumptions" in render(data)
     assert "Save rates are assumptions" not in render(replace(data, plan=data.plan.assign(evidence="experiment")))
+
+
+def test_the_plan_shows_what_it_rests_on_and_what_it_is_expected_to_earn(full):
+    text = " ".join(" ".join(Page(full).text).split())
+    for shown in (
+        "What each effect rests on call No experiment; 30% of those who would leave is assumed to stay.",
+        "they earn 5,284 instead of 14,835, if twice as many 33,936.",
+        "The next 100 would earn",
+        "An action pays 80%",
+        "What to offer next Goes by recent buyers",
+        "103 customers are left alone by [retention] exclude.",
+        "Who was growable a year ago cannot be told.",
+    ):
+        assert shown in text
+
+
+def test_a_measured_plan_is_shown_with_the_plan_it_is_of(make_report):
+    data = make_report(60)
+    text = render(data)
+    assert "The plan worked: staying changed by +8.0 points" in text
+    assert "The plan of 2011-06-01, an earlier one than that above," in text
+    assert "20 of 400 customers were held out where about 21 should be" in text
+    assert "Not measured yet" not in text
+    assert "Not measured yet. Once 90 days have passed" in render(replace(data, measured=None))
+
+
+def test_messages_without_an_hour_are_shown_with_the_reason(make_report):
+    data = make_report(300)
+    unsent = data.sends.assign(send_at_local=None, slot=pd.NA, reason="not sent: every allowed hour is full")
+    text = render(replace(data, sends=unsent))
+    assert "Messages without an hour, and why" in text
+    assert "not sent: every allowed hour is full" in text
+    assert "Planned messages by hour" not in text
+    assert "Messages without an hour" not in render(data)
+
+
+def test_folders_of_older_versions_have_fewer_sections(make_report):
+    data = make_report(80)
+    scores = data.scores.drop(columns=["p_below_zero", "cost_to_serve", "attainable", "previous_tier"])
+    added = ["planned_action", "p_stay_change", "stake", "p_profit", "service_profit", "service_cost", "next_category"]
+    facts = {key: data.facts[key] for key in ("cutoff", "horizon_days", "has_amounts", "budget")}
+    old = replace(data, scores=scores, plan=data.plan.drop(columns=added), portfolios=None, measured=None, facts=facts)
+    html = render(old)
+    Page(html)
+    for gone in ("Tiers, year on year", "What to offer next", "Within reach", "Chance to pay", "Extra cost"):
+        assert gone not in html
+        assert gone in render(data)
 
 
 def test_failed_checks_are_said_plainly(make_report):

@@ -2,8 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churnvalue.report.plans import calendar, customer_rows, plan_summary, profit_curve, service_levels
-from churnvalue.report.summary import ordered_scores
+from churnvalue.report.plans import at_stake, next_money, plan_summary, profit_curve, service_levels
 
 MONEY = ["expected_profit", "profit_p10", "profit_p90", "cost"]
 COLUMNS = ["customer_id", "tier", "service_level", "action", *MONEY, "group", "evidence", "reason"]
@@ -70,39 +69,62 @@ def test_the_curve_rises_by_budget_and_keeps_its_ends():
     assert profit_curve(curve.iloc[:0]) == []
 
 
-def test_messages_are_counted_by_hour_of_the_week():
-    times = ["2011-09-05T10:00:00+01:00", "2011-09-05T10:00:00+01:00", "2011-09-11T23:00:00+01:00"]
-    sends = pd.DataFrame(
-        {"customer_id": ["a", "b", "b"], "channel": ["email", "email", "sms"], "slot": [10, 10, 167]}
-    ).assign(send_at_local=times)
-    found = calendar(sends)
-    assert (found.messages, found.customers) == (3, 2)
-    assert found.hours[0][10] == 2  # Monday, ten o'clock
-    assert found.hours[6][23] == 1  # Sunday, the last hour
-    assert found.weekdays == [2, 0, 0, 0, 0, 0, 1]
-    assert found.channels == [("email", 2), ("sms", 1)]
-    assert (found.first, found.last) == ("2011-09-05", "2011-09-11")
+def test_what_the_next_money_earns_is_read_off_the_curve():
+    curve = [(0.0, 0.0), (100.0, 50.0), (300.0, 90.0)]
+    assert next_money(curve, 100.0) == pytest.approx(20.0)
+    assert next_money(curve, 400.0) == 0.0  # beyond the curve nothing more can be earned
+    assert next_money(curve, None) is None
+    assert next_money(curve[:1], 100.0) is None
 
 
-def test_customers_shown_are_those_acted_on_and_the_most_valuable(make_report):
-    data = make_report(4000)
-    found = customer_rows(ordered_scores(data.scores), data.plan, data.sends, True)
-    assert len(found) == 500
-    values = [row["clv"] for row in found]
-    assert values == sorted(values, reverse=True)
-    shown = {row["customer_id"] for row in found}
-    best = data.plan.sort_values("expected_profit", ascending=False)["customer_id"].head(300)
-    richest = data.scores.sort_values("clv", ascending=False)["customer_id"].head(200)
-    assert set(best) | set(richest) <= shown
-    by_id = data.plan.set_index("customer_id")["action"]
-    assert all(row["action"] == by_id[row["customer_id"]].replace("none", "") for row in found)
-    assert all(len(row["why"]) == 2 for row in found)
+def test_evidence_is_of_those_the_action_was_chosen_for():
+    plan = PLAN.assign(planned_action=["call", "none", "call", "mail", "mail"])
+    plan["evidence"] = ["experiment", "assumption", "experiment", "assumption", "assumption"]
+    found = {row.action: row.evidence for row in plan_summary(plan).actions}
+    assert found == {"call": "experiment", "mail": "assumption"}  # c explores mail; its evidence is of the call
+    assert plan_summary(plan).assumed == pytest.approx(0.5)
 
 
-def test_the_first_message_of_a_customer_is_shown(small_scores):
-    sends = pd.DataFrame({"customer_id": ["a", "a"], "send_at_local": ["2011-09-07T09:00", "2011-09-05T09:00"]})
-    found = customer_rows(ordered_scores(small_scores).assign(p_return_30d=0.1), None, sends, True)
-    assert [(row["customer_id"], row["send_at"]) for row in found[:2]] == [
-        ("a", "2011-09-05T09:00"),
-        ("b", ""),
+def test_service_adds_to_cost_and_profit_and_today_comes_last():
+    plan = PLAN.assign(service_cost=[3.0, 2.0, 0.0, 0.0, 0.0], service_profit=[5.0, 4.0, 1.0, 0.0, 0.0])
+    plan["service_level"] = ["personal", "personal", "standard", "as today", "as today"]
+    found = plan_summary(plan)
+    assert [(row.level, row.customers, row.cost, row.profit) for row in found.services] == [
+        ("personal", 2, 5.0, 9.0),
+        ("standard", 1, 0.0, 1.0),
+        ("as today", 2, 0.0, 0.0),
     ]
+    assert (found.cost, found.profit) == (11.0, 25.0)  # 6 + 5, 15 + 10
+    assert plan_summary(PLAN).services == []
+
+
+def test_what_to_offer_next_is_counted_and_the_chance_to_pay_averaged():
+    plan = PLAN.assign(next_category=["toys", None, "toys", "books", ""], p_profit=[0.9, np.nan, 0.5, 0.7, np.nan])
+    found = plan_summary(plan)
+    assert found.offers == [("toys", 2), ("books", 1)]
+    assert [row.p_profit for row in found.actions] == pytest.approx([0.9, 0.6])
+    assert found.whole.p_profit == pytest.approx(0.7)
+    assert plan_summary(PLAN).offers == []
+    assert plan_summary(PLAN).whole.p_profit is None
+
+
+def test_reasons_are_told_without_what_is_said_of_one_customer_alone():
+    reasons = [
+        "83 % likely to leave, 40.25 at stake; call at 4.00 is expected to earn -3.10, but its capacity went to better cases",
+        "12 % likely to leave, 9.00 at stake; call at 4.00 is expected to earn 1.00, but its capacity went to better cases"
+        "; preferred service is expected to earn 2.10 against today's",
+        "3 % likely to leave, 9.00 at stake; mail at 1.00 would cost more than it is expected to save",
+        "held out to measure the plan; charged service is expected to earn 1.15 against today's",
+        "held out to measure the plan",
+    ]
+    assert plan_summary(PLAN.assign(action="none", reason=reasons)).left_alone == [
+        ("call would pay, but its capacity went to better cases", 2),
+        ("held out to measure the plan", 2),
+        ("mail would cost more than it is expected to save", 1),
+    ]
+
+
+def test_at_stake_is_what_those_who_leave_would_bring(small_scores):
+    plan = pd.DataFrame({"customer_id": ["b", "a", "c"], "stake": [10.0, 20.0, -50.0]})
+    assert at_stake(small_scores, plan) == pytest.approx(19.0)  # .9 of 20, .1 of 10, no loss of c
+    assert at_stake(small_scores, plan[["customer_id"]]) is None

@@ -4,17 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from churnvalue.evaluation.equity import total
 from churnvalue.report.risk_map import risk_map
 from churnvalue.report.summary import (
     base,
     by_customer,
     concentration,
+    moves,
     ordered_scores,
     thresholds,
     tier_names,
     tiers,
-    tops,
-    total,
 )
 
 
@@ -46,18 +46,30 @@ def test_the_interval_of_independent_normal_customers_holds_four_fifths_of_total
     assert inside == pytest.approx(0.8, abs=0.02)
 
 
-def test_the_most_valuable_hold_their_part_of_positive_value(small_scores):
-    one_of_thousand, one_of_hundred, fifth = tops(small_scores)
-    assert (one_of_thousand.customers, one_of_hundred.customers, fifth.customers) == (1, 1, 1)
-    assert fifth.value_share == pytest.approx(0.6)  # 60 of 60 + 30 + 10
+def test_value_concentrates_in_the_most_valuable(small_scores):
     assert concentration(small_scores)[0] == (0.0, 0.0)
-    assert dict(concentration(small_scores))[0.4] == pytest.approx(0.9)
+    assert dict(concentration(small_scores))[0.4] == pytest.approx(0.9)  # 60 + 30 of 100
     assert concentration(small_scores)[-1] == (1.0, pytest.approx(1.0))
+    assert concentration(small_scores.assign(clv=-1.0)) == []
 
 
-def test_no_positive_value_has_no_concentration(small_scores):
-    poor = small_scores.assign(clv=-1.0)
-    assert tops(poor) == concentration(poor) == []
+def test_cost_to_serve_and_the_unprofitable_are_known_only_where_scored(small_scores):
+    told = small_scores.assign(cost_to_serve=[1.0, 2.0, np.nan, 4.0, 5.0], p_below_zero=[0.6, 0.5, 0.1, np.nan, 0.9])
+    assert (base(told).to_serve, base(told).unprofitable) == (12.0, 2)  # one half is not more likely than not
+    assert (base(small_scores).to_serve, base(small_scores).unprofitable) == (None, None)
+
+
+def test_what_is_attainable_is_a_mean_over_the_tier(small_scores):
+    first, second = tiers(small_scores.assign(attainable=[80.0, 60.0, np.nan, np.nan, np.nan]), {})
+    assert (first.attainable, second.attainable) == (70.0, None)
+
+
+def test_moves_between_tiers_are_counted_the_most_frequent_first(small_scores):
+    found = moves(small_scores.assign(previous_tier=["rest", "top", "top", "top", None]))
+    assert (found.stayed, found.moved) == (1, 3)
+    assert found.most == [("top", "rest", 2), ("rest", "top", 1)]
+    assert moves(small_scores) is None
+    assert moves(small_scores.assign(previous_tier=None)) is None
 
 
 def test_tiers_stand_in_order_of_value(small_scores):
@@ -91,7 +103,7 @@ def test_missing_columns_become_unknown_and_rows_stand_by_id(small_scores):
 def test_nobody_can_be_summed_up(small_scores):
     nobody = small_scores.iloc[:0]
     assert base(nobody).leaving_share is None
-    assert tiers(nobody, {}) == tops(nobody) == thresholds(nobody) == risk_map(nobody) == []
+    assert tiers(nobody, {}) == thresholds(nobody) == risk_map(nobody) == []
 
 
 def test_the_map_of_few_customers_has_a_dot_each(small_scores):

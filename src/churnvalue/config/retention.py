@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, field_validator, model_validator
 
 from churnvalue.clock import zone
-from churnvalue.config.section import Days, Money, Name, Positive, Section, Share, Text
+from churnvalue.config.section import Days, Money, Name, Positive, Section, Share, Text, Tier
 
 BetaRate = tuple[Positive, Positive]
 
@@ -28,7 +28,7 @@ class Action(Section):
     capacity: Annotated[int, Field(ge=0)] | None = None
     channel: Name = "email"
     save_rate: BetaRate = (6.0, 14.0)
-    tiers: tuple[Text, ...] | None = None
+    tiers: tuple[Tier, ...] | None = None
 
 
 class ServiceLevel(Section):
@@ -39,7 +39,7 @@ class ServiceLevel(Section):
     """
 
     id: Name
-    tiers: tuple[Text, ...]
+    tiers: tuple[Tier, ...]
     cost_factor: Money = 1.0
     fee: Money = 0.0
     save_rate: BetaRate | None = None
@@ -50,7 +50,7 @@ class ServiceLevel(Section):
 class Floor(Section):
     """At least ``customers`` of a tier get an action, any or the one named."""
 
-    tier: Text
+    tier: Tier
     customers: Annotated[int, Field(ge=0)]
     action: Name | None = None
 
@@ -84,6 +84,12 @@ class Retention(Section):
         names = [action.id for action in self.actions]
         if len(set(names)) < len(names) or "none" in names:
             raise ValueError(f"action ids must be distinct and none may be 'none', but {names} came")
+        levels = [level.id for level in self.service_levels]
+        if len(set(levels)) < len(levels):
+            raise ValueError(f"ids of service levels must be distinct, but {levels} came")
+        unknown = [floor.action for floor in self.floors if floor.action is not None and floor.action not in names]
+        if unknown:
+            raise ValueError(f"floors must be of configured actions, {names}, but {unknown} came")
         return self
 
 

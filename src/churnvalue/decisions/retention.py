@@ -25,7 +25,6 @@ from churnvalue.decisions.plan_words import Outcome, notes, reasons
 from churnvalue.decisions.service import TODAY
 from churnvalue.decisions.tiers import TIERS
 from churnvalue.effects.action_effects import ASSUMPTION, EXPERIMENT
-from churnvalue.errors import DefinitionError, near_match
 
 NO_ACTION = "none"
 POLICY_VERSION = "net value 2"
@@ -91,7 +90,7 @@ def plan_retention(
 
     Raises:
         OutputError: If a column is missing or a customer comes twice.
-        DefinitionError: If no plan can keep the floors, or a tier is unknown.
+        DefinitionError: If no plan can keep the floors.
     """
     customers = candidates(scores, retention, known)
     pairs = options(customers)
@@ -183,12 +182,6 @@ def _limits(customers: Candidates, pairs: Options, draws: _Draws, retention: Ret
     names = [action.id for action in retention.actions]
     floors = []
     for floor in retention.floors:
-        if floor.tier not in TIERS:
-            raise DefinitionError(f"Unknown tier '{floor.tier}' in [retention] floors.{near_match(floor.tier, TIERS)}")
-        if floor.action is not None and floor.action not in names:
-            raise DefinitionError(
-                f"Unknown action '{floor.action}' in [retention] floors.{near_match(floor.action, names)}"
-            )
         wanted = pairs.with_action(None if floor.action is None else names.index(floor.action))
         floors.append(Floor(TIERS.index(floor.tier), wanted, floor.customers))
     tier = customers.scores["tier"].map({name: index for index, name in enumerate(TIERS)}).to_numpy(dtype=np.int64)

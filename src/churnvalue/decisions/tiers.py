@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata
 
+from churnvalue.decisions.action_value import value_given_staying
 from churnvalue.errors import DefinitionError, OutputError, near_match
 
 ELITE = "elite"
@@ -19,19 +20,10 @@ STEADY = "steady"
 BELOW_ZERO = "below zero"
 TIERS = (ELITE, MOST_VALUABLE, MOST_GROWABLE, STEADY, BELOW_ZERO)
 
-SERVICE_LEVELS = {
-    ELITE: "preferred",
-    MOST_VALUABLE: "preferred",
-    MOST_GROWABLE: "standard",
-    STEADY: "self-service",
-    BELOW_ZERO: "charged",
-}
-
 _PEERS = 30  # fewer say little of their best fifth
 _REACHED = 0.8  # quantile of the peers that counts as attainable
 _TENURES = 4  # bands of equally many customers
 _NEW = -1  # had no tier before
-_STAY_FLOOR = 0.2  # value given staying is at most five times value: beyond that it is noise
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -82,7 +74,7 @@ def attainable(scores: pd.DataFrame, category: Ints, tenure_days: Floats) -> Flo
         tenure_days: Shape (n,): days since the first purchase; NaN counts as new.
     """
     clv, p_churn = _floats(scores, "clv"), _floats(scores, "p_churn")
-    staying = clv / np.maximum(1.0 - p_churn, _STAY_FLOOR)
+    staying = value_given_staying(clv, p_churn)
     tenure = np.nan_to_num(tenure_days)
     # Equal tenures share a band, so that the order of rows cannot part them.
     ends = np.quantile(tenure, np.arange(1, _TENURES) / _TENURES) if len(tenure) else tenure
@@ -147,20 +139,6 @@ def tiers(
         [BELOW_ZERO, ELITE, MOST_VALUABLE, MOST_GROWABLE],
         default=STEADY,
     )
-
-
-def service_level(tier: str) -> str:
-    """Return the level of service of a tier: preferred, standard, self-service or charged.
-
-    >>> service_level("below zero")
-    'charged'
-
-    Raises:
-        DefinitionError: If there is no such tier.
-    """
-    if tier not in SERVICE_LEVELS:
-        raise DefinitionError(f"Unknown tier '{tier}'.{near_match(tier, SERVICE_LEVELS)}")
-    return SERVICE_LEVELS[tier]
 
 
 def _before(ids: pd.Index, previous: pd.Series | None) -> Ints:

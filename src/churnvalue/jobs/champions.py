@@ -7,9 +7,11 @@ import pandas as pd
 from churnvalue.config import Config
 from churnvalue.errors import ConfigError, RegistryError
 from churnvalue.features import Feature
+from churnvalue.jobs.registered import Registered, load
 from churnvalue.models.customer_value import ValueModel
+from churnvalue.models.definition import NAMES
 from churnvalue.models.outcome_models import ChurnModel, SpendModel
-from churnvalue.models.serving import Model, load_model, read_features
+from churnvalue.models.serving import read_features
 from churnvalue.tracking import Tracker, open_tracker
 from churnvalue.tracking.packages import MODEL_FILES
 
@@ -18,7 +20,7 @@ from churnvalue.tracking.packages import MODEL_FILES
 class Champions:
     """The champion of each model with its version, and every feature that they read, as they were trained with it."""
 
-    models: dict[str, Model]
+    models: dict[str, Registered]
     versions: dict[str, int]
     features: tuple[Feature, ...]
 
@@ -60,19 +62,15 @@ def load_champions(config: Config) -> Champions:
         ConfigError: If they foretell another outcome than the configuration asks for.
     """
     tracker = open_registry(config)
-    versions = {
-        name: version
-        for name in ("churn", "orders", "spend", "value")
-        if (version := tracker.version(name, "champion"))
-    }
-    if missing := {"churn", "orders", "value"} - set(versions):
+    versions = {name: version for name in NAMES if (version := tracker.version(name, "champion"))}
+    if missing := set(NAMES) - {"spend"} - set(versions):
         raise RegistryError(
-            f"Scoring needs champions of churn, orders and value, but {', '.join(sorted(missing))} has none."
+            f"Scoring needs champions of churn, orders, value and return, but {', '.join(sorted(missing))} has none."
             " Train first: churnvalue train"
         )
     folders = {name: tracker.download(name, version) / MODEL_FILES for name, version in versions.items()}
     features = tuple(dict.fromkeys(feature for folder in folders.values() for feature in read_features(folder)))
-    loaded = {name: load_model(folder) for name, folder in folders.items()}
+    loaded = {name: load(name, folder) for name, folder in folders.items()}
     if getattr(loaded["value"], "spend", None) is None:
         # These champions learnt from a log without amounts; a spend model left over speaks of another log.
         loaded.pop("spend", None)

@@ -11,10 +11,11 @@ from churnvalue.evaluation.folds import forward_folds
 from churnvalue.evaluation.measurement import Evaluation
 from churnvalue.jobs.learner import Assessed, Judged, Learner, Windows
 from churnvalue.jobs.material import Material
+from churnvalue.jobs.registered import Registered
+from churnvalue.jobs.returning import Returns, learn_returns
 from churnvalue.jobs.tuning import tuning_folds
 from churnvalue.models.boosted import Tuned
 from churnvalue.models.definition import Loaded
-from churnvalue.models.serving import Model
 from churnvalue.progress import Stages
 
 _STACKING_FOLDS = 3
@@ -24,15 +25,17 @@ _STACKING_FOLDS = 3
 class Learned:
     """Models by name, how each was tuned, and the verdict of the newest closed window (None if history has no second one).
 
-    ``equity`` is what everyone at the end of the log is worth; None in a log without amounts.
+    ``equity`` is what everyone at the end of the log is worth, None in a log without amounts; ``returns`` says how coming back
+    was judged.
     """
 
-    models: Mapping[str, Model]
+    models: Mapping[str, Registered]
     tuned: Mapping[str, Tuned]
     evaluation: Evaluation | None
     learnt_days: int
     notes: tuple[str, ...]
     equity: Equity | None
+    returns: Returns
 
 
 def learn(material: Material, loaded: Mapping[str, Loaded], stages: Stages) -> Learned:
@@ -45,9 +48,12 @@ def learn(material: Material, loaded: Mapping[str, Loaded], stages: Stages) -> L
     with stages.stage("fitting to all cutoffs"):
         models = Learner(material, loaded).final(assessed)
     evaluation = assessed.judged.evaluation if assessed.judged else None
-    notes = _notes(material, assessed.judged is not None)
+    with stages.stage("learning when they come back"):
+        returns = learn_returns(material, loaded, models["value"].churn, evaluation)
+    notes = _notes(material, assessed.judged is not None, returns)
     worth = equity(models["value"].predict(material.now))
-    return Learned(models, assessed.tuned, evaluation, material.learnt_days, notes, worth)
+    served = {**models, "return": returns.model}
+    return Learned(served, assessed.tuned, evaluation, material.learnt_days, notes, worth, returns)
 
 
 def assess(
@@ -78,7 +84,7 @@ def assess(
     return Assessed(tuned, tuple(windows), judged)
 
 
-def _notes(material: Material, judged: bool) -> tuple[str, ...]:
+def _notes(material: Material, judged: bool, returns: Returns) -> tuple[str, ...]:
     notes = []
     horizon = material.config.outcome.horizon_days
     if not judged:
@@ -88,4 +94,6 @@ def _notes(material: Material, judged: bool) -> tuple[str, ...]:
             f"outcomes of {horizon} days leave too little history to learn from: models learn {material.learnt_days} days,"
             " which Pareto/NBD stretches"
         )
+    if not returns.learnt:
+        notes.append(f"the chance of coming back is {returns.note}")
     return tuple(notes)

@@ -15,6 +15,7 @@ from churnvalue.jobs.season import Seasons
 from churnvalue.models.customer_value import Terms, cost_features
 from churnvalue.models.definition import LEARNT, Loaded, read_definition
 from churnvalue.snapshots import learnt_days, training_cutoffs
+from churnvalue.timing import next_purchase
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,11 @@ class Material:
     seasons: Seasons
     config: Config
     learnt_days: int
+
+    @property
+    def log(self) -> EventLog:
+        """The log that all of this was read from."""
+        return self.seasons.log
 
     @property
     def outcome(self) -> Outcome:
@@ -59,10 +65,14 @@ def definitions(config: Config, log: EventLog) -> dict[str, Loaded]:
 
 
 def needed_features(config: Config, loaded: Mapping[str, Loaded], learnt: int | None = None) -> tuple[Feature, ...]:
-    """Return every feature that models, baselines and value read, each once."""
+    """Return every feature that models, baselines, value and the wait until the next purchase read, each once."""
     outcome = config.outcome.model_copy(update={"horizon_days": learnt or config.outcome.horizon_days})
     own = [feature for definition in loaded.values() for feature in definition.features]
-    beside = (*baseline_features(outcome), *cost_features(outcome.kind, config.value.cost))
+    beside = (
+        *baseline_features(outcome),
+        *cost_features(outcome.kind, config.value.cost),
+        *next_purchase.inputs(outcome.kind),
+    )
     return tuple(dict.fromkeys([*own, *beside]))
 
 

@@ -13,10 +13,10 @@ from churnvalue.frames import TrainingFrame
 from churnvalue.jobs.cards import model_card
 from churnvalue.jobs.learning import Learned
 from churnvalue.jobs.material import needed_features
+from churnvalue.jobs.registered import OUTPUTS, files_of, loader_module
 from churnvalue.jobs.summary import explained_rows
 from churnvalue.models.blend import Blend
-from churnvalue.models.definition import Loaded, read_value_definition
-from churnvalue.models.serving import OUTPUTS, model_files
+from churnvalue.models.definition import Loaded, read_return_definition, read_value_definition
 from churnvalue.report.pictures import calibration_picture, lift_picture, shap_picture
 from churnvalue.storage import json_text, write_text
 from churnvalue.tracking import ModelPackage, Run, TrialRecord
@@ -57,7 +57,7 @@ def log_run(
     for name, definition in loaded.items():
         run.text(f"definitions/{name}.toml", definition.text)
     if learned.evaluation:
-        run.metrics(flat(learned.evaluation.metrics()))
+        run.metrics(flat({**learned.evaluation.metrics(), "return": learned.returns.metrics}))
         run.figure("pictures/calibration.png", calibration_picture(learned.evaluation.calibration()))
         run.figure("pictures/lift.png", lift_picture(learned.evaluation.lift()))
     rows = explained_rows(frame.at([frame.cutoffs[-1]]).features)
@@ -88,20 +88,20 @@ def register(
         "grade": summary.get("grade", "ungraded"),
         "gate": "passed" if summary["gate"]["passed"] else "failed",
     }
+    composed = {"value": read_value_definition(config)[1], "return": read_return_definition(config)[1]}
     for name, model in learned.models.items():
         with tempfile.TemporaryDirectory() as folder:
-            for file, text in model_files(model, features).items():
+            for file, text in files_of(model, features).items():
                 write_text(Path(folder) / file, text)
-            definition = loaded[name].text if name in loaded else read_value_definition(config)[1]
             package = ModelPackage(
                 name=name,
                 data_folder=Path(folder),
-                loader_module="churnvalue.models.serving",
+                loader_module=loader_module(name),
                 inputs=model.inputs,
                 outputs=OUTPUTS[name],
                 tags=tags,
                 card=model_card(name, summary),
-                definition=definition,
+                definition=loaded[name].text if name in loaded else composed[name],
             )
             versions[name] = run.register(package)
     return versions

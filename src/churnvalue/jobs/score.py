@@ -22,11 +22,12 @@ from churnvalue.jobs.outputs import FEATURES, SCORES
 from churnvalue.models.next_category import top_category
 from churnvalue.progress import Stages
 from churnvalue.storage import read_manifest, read_parquet, staged
+from churnvalue.timing import next_purchase_serving
 
 _MONEY = ("spend", "spend_p10", "spend_p50", "spend_p90")
 _FRACTIONS = (
     "p_churn", "orders", *_MONEY, "clv", "clv_p10", "clv_p90", "p_below_zero", "cost_to_serve", "attainable",
-    "p_return_7d", "p_return_14d", "p_return_30d",
+    *next_purchase_serving.OUTPUTS,
 )  # fmt: skip
 SCHEMA = pa.schema(
     [

@@ -43,6 +43,8 @@ def summarise(
     if log.days_only:
         notes.append("the log knows days, not hours")
     models: dict[str, Any] = table(evaluation.metrics()) if evaluation else {}
+    models |= table({"return": learned.returns.metrics}) if learned.returns.metrics else {}
+    models.setdefault("return", {})["note"] = learned.returns.note
     for name, model in learned.models.items():
         link = getattr(model, name, None)
         if isinstance(link, Blend):

@@ -35,7 +35,7 @@ class Training:
 
 
 def train(config: Config, as_of: str | None = None, out: Path | None = None, stages: Stages | None = None) -> Training:
-    """Train, judge and register churn, orders, spend and value; promote them together if the gate holds.
+    """Train, judge and register churn, orders, spend, value and return; promote them together if the gate holds.
 
     Args:
         config: What to read and how to learn.
@@ -72,7 +72,7 @@ def train(config: Config, as_of: str | None = None, out: Path | None = None, sta
         promoted = passed or not champions
         if promoted:
             for name, version in versions.items():
-                # Value is compared with nobody; it follows the models that it builds on.
+                # Value and return are compared with no champion; they follow the models that they build on.
                 tracker.promote(name, version, expected=champions.get(name, 0) if name in loaded else None)
     summary["promoted"] = promoted
     for name, version in versions.items():

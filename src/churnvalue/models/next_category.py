@@ -17,6 +17,7 @@ from scipy import sparse
 
 from churnvalue import clock
 from churnvalue.events.log import EventLog
+from churnvalue.sweep import customer_of, rows_of
 
 CO_BUYING, TAKE_UP, BEST_SELLING, OWN = "co-buying", "recent take-up", "recent buyers", "own most bought"
 PLACES = (1, 3, 5)
@@ -36,15 +37,14 @@ def bought(log: EventLog, kind: str, span: clock.Span, known_before: int) -> Cou
 
     Shape (customers, categories), in the order of ``log.customers`` and ``log.categories.names``.
     """
-    seen = (log.event_time >= span.start) & (log.event_time < span.end) & (log.known_at < known_before)
-    seen &= log.kind.codes == log.kind.code(kind)
-    customer = np.repeat(np.arange(len(log.customers)), np.diff(log.start))
+    seen = np.zeros(len(log), dtype=np.bool_)
+    seen[rows_of(log, kind, span, known_before)] = True
     event = np.repeat(np.arange(len(log)), np.diff(log.category_start))
     codes = log.categories.codes
-    named = seen[event] & (codes >= 0)
-    places = (customer[event[named]], codes[named])
+    named = np.flatnonzero(seen[event] & (codes >= 0))
+    places = (customer_of(log, event[named]), codes[named])
     shape = (len(log.customers), len(log.categories.names))
-    return sparse.csr_matrix((np.ones(int(named.sum())), places), shape=shape)
+    return sparse.csr_matrix((np.ones(len(named)), places), shape=shape)
 
 
 def top_category(log: EventLog, kind: str, cutoff: int) -> Ints:

@@ -9,10 +9,11 @@ import numpy.typing as npt
 
 from churnvalue.clock import DAY, END, Span, hour_of_week
 from churnvalue.events.log import EventLog
-from churnvalue.sweep.kernel import count_slots, walk
+from churnvalue.sweep.kernel import count_slots, mark_rows, walk
 from churnvalue.views import VALUE_COLUMNS, Measure, Statistic, Stream
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 _ROWS_A_THREAD = 50_000
 _OF_VALUES = frozenset(range(Statistic.KNOWN, Statistic.OLDEST + 1)) | {Statistic.REPEAT_TOTAL}
 
@@ -98,3 +99,17 @@ def slot_counts(log: EventLog, kind: str, span: Span, known_before: int) -> Floa
         hour_of_week(log.wall_clock), span.start, span.end, known_before, counts,
     )  # fmt: skip
     return counts
+
+
+def rows_of(log: EventLog, kind: str, span: Span, known_before: int) -> Ints:
+    """Return the numbers of the events of ``kind`` in ``span`` that were known before ``known_before``, in rising order."""
+    marked = np.zeros(len(log), dtype=np.bool_)
+    mark_rows(
+        log.event_time, log.known_at, log.kind.codes, log.kind.code(kind), span.start, span.end, known_before, marked
+    )
+    return np.flatnonzero(marked)
+
+
+def customer_of(log: EventLog, rows: Ints) -> Ints:
+    """Return whose each event is: the place of the customer in ``log.customers``."""
+    return np.searchsorted(log.start, rows, side="right") - 1

@@ -3,27 +3,39 @@
 Response is not activity: that customers buy on Tuesday evening does not show that a message sent then works better. Only
 sends whose hour was drawn with a known probability can, and what they say of personal hours is checked on sends not learned
 from. Three tiers: no sends ("activity"), sends of a policy whose probabilities are not known ("rates": counts by hour,
-stated, no claim), sends with known probabilities ("experiment").
+if they differ beyond chance; no claim), sends with known probabilities ("experiment").
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.stats import chi2
 
 from churnvalue.errors import DefinitionError
-from churnvalue.timing.response_shape import Floats, Ints, Shape, Trials, fit_shape, gain_over, relative_activity
+from churnvalue.timing.response_shape import (
+    Floats,
+    Ints,
+    Shape,
+    Trials,
+    fit_shape,
+    gain_over,
+    likelier,
+    relative_activity,
+)
 
 ACTIVITY, RATES, EXPERIMENT = "activity", "rates", "experiment"
 COMMON, HABIT, BOTH, OWN = "common", "habit", "both", "own"
+GAINS = ("policy", "gain", "gain_se", "likelier", "likelier_se")
 
 MIN_SENDS = 30
 _MIN_RESPONSES = 10
 _FOLDS = 4
 _OWN_SENDS = 5
-_SURE = 2.58  # standard errors a personal hour must be better by: .5 %, one-sided, for each policy
+_SURE = 2.58  # standard errors by which personal hours must foretell better: .5 %, one-sided, for each policy
+_HOURS_DIFFER = 0.95
 _TIE = 1e-6
 _MACHINE_SECONDS = 5.0
 _MACHINE_SHARE, _MACHINE_SENDS = 0.95, 20
@@ -63,10 +75,12 @@ class ChannelResponse:
 
     Attributes:
         evidence: "activity", "rates" or "experiment".
-        policy: "common", "habit", "both" or "own": what chooses the hour; beyond "common" only where it was better by more than
-            chance on sends not learned from.
-        gains: policy, gain, gain_se: response rate of the best tenth of each customer's hours by a personal policy less that
-            of the best common ones, by self-normalised inverse propensities on sends not learned from.
+        policy: "common", "habit", "both" or "own": what chooses the hour; beyond "common" only where responses not learned from
+            were foretold better by more than chance and the hours chosen gained. Of personal policies whose gains differ by
+            less than a standard error it is the simplest.
+        gains: policy; gain, gain_se: response rate of the best tenth of each customer's hours by a personal policy less that
+            of the best common ones, by self-normalised inverse propensities; likelier, likelier_se: by how much responses
+            were foretold better, in nats a send; all on sends not learned from.
         support: slot, sends, responses, ranked; one row a slot.
         shape: How the chance of a response moves with hour, habit and customer.
         machine_opens: Responses set aside because a machine gave them.
@@ -138,6 +152,13 @@ class SlotResponse:
         """Tier of evidence of a channel; "activity" where nothing was ever sent."""
         return self.channels_[channel].evidence if channel in self.channels_ else ACTIVITY
 
+    def beside(self, other: "SlotResponse") -> "SlotResponse":
+        """Return what the experiments here tell, and what ``other`` tells of all other channels."""
+        both = SlotResponse(parts=self.parts)
+        both.channels_ = {**self.channels_, **other.channels_}
+        both.channels_ |= {name: one for name, one in self.channels_.items() if one.evidence == EXPERIMENT}
+        return both
+
     def predict(self, channel: str, habit: npt.NDArray[np.floating], customer_id: npt.NDArray[np.object_]) -> Floats:
         """Probability of a response in each slot; shape (n, S); NaN in slots not ranked, for want of sends.
 
@@ -169,23 +190,41 @@ def _check(sends: SendLog, habit: npt.NDArray[np.floating], slots: int) -> None:
 
 def _trials(sends: SendLog, habit: npt.NDArray[np.floating], rows: Ints, machine: Bools, parts: Ints) -> Trials:
     """The sends of one channel, in an order of their own; sends of unknown policy only if there are no others."""
-    drawn = np.flatnonzero(~np.isnan(sends.propensity[rows]) & (sends.propensity[rows] < 1.0))
-    random = len(drawn) >= MIN_SENDS and int(sends.responded[rows][drawn].sum()) >= _MIN_RESPONSES
-    used = rows[drawn] if random else rows
-    codes, ids = pd.factorize(sends.customer_id[used])
-    seen = np.isin(np.arange(len(parts)), sends.slot[used])
-    eligible = np.broadcast_to(seen, (len(used), len(parts))) if sends.eligible is None else sends.eligible[used]
+    drawn = rows[~np.isnan(sends.propensity[rows]) & (sends.propensity[rows] < 1.0)]
+    known = _described(sends, drawn, machine, parts)
+    random = _effective(known.weight) >= MIN_SENDS and known.answered.sum() >= _MIN_RESPONSES
+    if not random:
+        # What was counted chooses no personal hours, so that activity is not asked.
+        return replace(_described(sends, rows, machine, parts), propensity=np.full(len(rows), np.nan))
+    activity = np.empty(len(drawn))
+    for part in np.array_split(np.arange(len(drawn)), max(1, -(-len(drawn) // _CHUNK))):
+        own = np.asarray(habit[drawn[part]], np.float64)
+        activity[part] = relative_activity(own)[np.arange(len(part)), known.slot[part]]
+    return replace(known, habit=habit[drawn], activity=activity, left_out=len(rows) - len(drawn))
+
+
+def _described(sends: SendLog, rows: Ints, machine: Bools, parts: Ints) -> Trials:
+    """Some sends, as if all customers were equally active in all hours."""
+    codes, ids = pd.factorize(sends.customer_id[rows])
+    seen = np.isin(np.arange(len(parts)), sends.slot[rows])
+    shape = (len(rows), len(parts))
     return Trials(
         customer=codes.astype(np.int64),
         ids=np.asarray(ids, dtype=object),
-        slot=sends.slot[used],
-        answered=(sends.responded & ~machine)[used].astype(np.float64),
-        propensity=sends.propensity[used] if random else np.full(len(used), np.nan),
-        eligible=eligible,
-        habit=np.asarray(habit)[used],
+        slot=sends.slot[rows],
+        answered=(sends.responded & ~machine)[rows].astype(np.float64),
+        propensity=sends.propensity[rows],
+        eligible=np.broadcast_to(seen, shape) if sends.eligible is None else sends.eligible[rows],
+        habit=np.broadcast_to(np.float32(1.0 / len(parts)), shape),
+        activity=np.zeros(len(rows)),
         parts=parts,
-        left_out=len(rows) - len(used),
+        left_out=0,
     )
+
+
+def _effective(weight: Floats) -> float:
+    """Sends of equal weight that would tell as much (Kish 1965)."""
+    return float(weight.sum() ** 2 / (weight**2).sum()) if len(weight) else 0.0
 
 
 def _learn(trials: Trials, machine: int) -> ChannelResponse:
@@ -199,27 +238,50 @@ def _learn(trials: Trials, machine: int) -> ChannelResponse:
     support = pd.DataFrame(
         {"slot": np.arange(size), "sends": sent, "responses": answered.astype(np.int64), "ranked": ranked}
     )
-    evidence = EXPERIMENT if random and ranked.any() else RATES if ranked.any() else ACTIVITY
-    gains = _gains(trials) if evidence == EXPERIMENT else pd.DataFrame(columns=["policy", "gain", "gain_se"])
-    better = gains[gains["gain"] > _SURE * gains["gain_se"]]
-    policy = COMMON if better.empty else str(better.sort_values("gain")["policy"].iloc[-1])
+    tells = ranked.any() if random else _differ(sent[ranked], answered[ranked])
+    evidence = ACTIVITY if not tells else EXPERIMENT if random else RATES
+    gains, policy = _gains(trials) if evidence == EXPERIMENT else (pd.DataFrame(columns=list(GAINS)), COMMON)
     return ChannelResponse(evidence, policy, gains, support, fit_shape(trials, policy), machine, trials.left_out)
 
 
-def _gains(trials: Trials) -> pd.DataFrame:
-    """What personal hours gain over the best common ones, each send foretold by a shape that did not learn from it."""
+def _differ(sent: Ints, answered: Floats) -> bool:
+    """Whether the answers of hours differ by more than chance: Pearson's test of homogeneity."""
+    if len(sent) < 2:
+        return False
+    rate = answered.sum() / sent.sum()
+    chance = sent * rate * (1.0 - rate)
+    beyond = np.divide((answered - sent * rate) ** 2, chance, out=np.zeros(len(sent)), where=chance > 0)
+    return bool(beyond.sum() > chi2.ppf(_HOURS_DIFFER, len(sent) - 1))
+
+
+def _gains(trials: Trials) -> tuple[pd.DataFrame, str]:
+    """Return what personal hours gain over the best common ones, and the policy to choose by.
+
+    Each send is foretold by a shape that did not learn from it.
+    """
     nth = pd.Series(trials.customer).groupby(trials.customer).cumcount().to_numpy()
     # Customers with one send would all fall into the first fold.
     fold = (nth + trials.customer) % _FOLDS
     # Own response can be told only of customers with several sends.
     tried = (COMMON, HABIT, BOTH, OWN) if len(fold) >= _OWN_SENDS * len(trials.ids) else (COMMON, HABIT, BOTH)
     inside = {policy: np.zeros(len(fold), dtype=bool) for policy in tried}
+    likelihood = {policy: np.zeros(len(fold)) for policy in tried}
     for held in range(_FOLDS):
         test = np.flatnonzero(fold == held)
         learned = trials.take(np.flatnonzero(fold != held))
-        for policy in inside:
+        for policy in tried:
             shape = fit_shape(learned, policy)
             for rows in np.array_split(test, max(1, -(-len(test) // _CHUNK))):
-                inside[policy][rows] = trials.take(rows).in_best_tenth(shape, policy)
-    found = [(policy, *gain_over(trials, inside[policy], inside[COMMON])) for policy in tried[1:]]
-    return pd.DataFrame(found, columns=["policy", "gain", "gain_se"])
+                inside[policy][rows], likelihood[policy][rows] = trials.take(rows).judge(shape, policy)
+    found = [
+        (policy, *gain_over(trials, inside[policy], inside[COMMON]), *likelier(trials, likelihood[policy], likelihood[COMMON]))
+        for policy in tried[1:]
+    ]
+    gains = pd.DataFrame(found, columns=list(GAINS))
+    sure = gains[(gains["likelier"] > _SURE * gains["likelier_se"]) & (gains["gain"] > 0)]
+    if sure.empty:
+        return gains, COMMON
+    best = str(sure.sort_values("gain", kind="stable")["policy"].iloc[-1])
+    within = {policy: gain_over(trials, inside[best], inside[policy]) for policy in sure["policy"]}
+    # Of policies that are as good but for chance the simplest: its hours are less noisy.
+    return gains, next(policy for policy, (gain, error) in within.items() if gain <= error)

@@ -3,7 +3,7 @@
     p = level · customer · part of the week · hour of the day · hour of the week · (own activity there)^beta · own response there
 
 Factors are credibility estimates (Bühlmann 1967): the ratio of observed to expected responses, drawn to 1 as the spread of
-ratios beyond chance is small. beta is fitted by Poisson likelihood with a normal prior. Sends weigh by their inverse
+ratios beyond chance is small. beta and the level are fitted by Poisson likelihood, beta with a normal prior. Sends weigh by their inverse
 propensity, so that each hour counts as if drawn evenly.
 """
 
@@ -23,11 +23,15 @@ _BETA_SD = 0.5
 _BETA_BOUND = 2.0
 _LEAST_ACTIVITY = 0.1  # against the even share: what is never seen is rare, not impossible
 _LOWEST, _HIGHEST = 0.05, 20.0
+_RARE = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
 class Trials:
-    """Sends of one channel, one entry each; ``ids`` by customer number, ``parts`` by slot; tables are (m, S)."""
+    """Sends of one channel, one entry each; ``ids`` by customer number, ``parts`` by slot; tables are (m, S).
+
+    ``activity`` is ``relative_activity`` in the hour of each send.
+    """
 
     customer: Ints
     ids: npt.NDArray[np.object_]
@@ -36,6 +40,7 @@ class Trials:
     propensity: Floats
     eligible: Bools
     habit: npt.NDArray[np.floating]
+    activity: Floats
     parts: Ints
     left_out: int
 
@@ -44,6 +49,7 @@ class Trials:
         return replace(
             self, customer=self.customer[rows], slot=self.slot[rows], answered=self.answered[rows],
             propensity=self.propensity[rows], eligible=self.eligible[rows], habit=self.habit[rows],
+            activity=self.activity[rows],
         )  # fmt: skip
 
     @property
@@ -52,14 +58,20 @@ class Trials:
         even = 1.0 / (self.propensity * np.maximum(self.eligible.sum(axis=1), 1))
         return np.where(np.isnan(even), 1.0, even)
 
-    def in_best_tenth(self, shape: "Shape", policy: str) -> Bools:
-        """Whether each send went out in the best tenth of the eligible slots, by what ``shape`` foretells, at least one."""
+    def judge(self, shape: "Shape", policy: str) -> tuple[Bools, Floats]:
+        """Return how ``shape`` stands to each send.
+
+        Whether it went out in the best tenth of the eligible slots, at least one; and the log-likelihood of what came of it.
+        """
         score = shape.predict(self.habit.astype(np.float64), self.ids[self.customer], policy)
+        foretold = score[np.arange(len(score)), self.slot]
         score = np.where(self.eligible, score, -np.inf)
-        own = score[np.arange(len(score)), self.slot][:, None]
+        own = foretold[:, None]
         earlier = np.arange(score.shape[1]) < self.slot[:, None]
         ahead = (score > own).sum(axis=1) + ((score == own) & earlier).sum(axis=1)
-        return np.asarray(ahead < np.maximum(np.round(self.eligible.sum(axis=1) / 10), 1))
+        best = ahead < np.maximum(np.round(self.eligible.sum(axis=1) / 10), 1)
+        chance = np.clip(foretold, _RARE, 1.0 - _RARE)
+        return best, self.answered * np.log(chance) + (1.0 - self.answered) * np.log1p(-chance)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +126,6 @@ def fit_shape(trials: Trials, policy: str) -> Shape:
     part = trials.parts[trials.slot]
     n_parts = int(trials.parts.max()) + 1
     cell = trials.customer * n_parts + part
-    activity = relative_activity(trials.habit.astype(np.float64))[np.arange(len(part)), trials.slot]
     hours = hour_groups(len(trials.parts))
     groups = {} if policy == "habit" else {"part": part, "hour": hours[trials.slot], "slot": trials.slot}
     # Where hours were drawn, who was reached in one is no different; elsewhere customers' own levels are taken out.
@@ -126,14 +137,15 @@ def fit_shape(trials: Trials, policy: str) -> Shape:
     beta = 0.0
 
     def rate() -> Floats:
-        found = level * np.exp(beta * activity)
+        found = level * np.exp(beta * trials.activity)
         for name, group in groups.items():
             found = found * factor[name][group]
         return np.minimum(found, 0.99)
 
     for _ in range(_ROUNDS if level > 0 else 0):
         if policy != "common":
-            beta = _beta(beta, activity, rate(), answered, weight)
+            beta = _beta(beta, trials.activity, rate(), answered, weight)
+            level *= float(weight @ answered / (weight @ rate()))
         for name, group in groups.items():
             others = rate() / factor[name][group]
             # Where own activity already explains, what else moves responses must be sure.
@@ -168,6 +180,13 @@ def _beta(beta: float, activity: Floats, rate: Floats, answered: Floats, weight:
     slope = float(weight @ ((answered - rate) * activity)) - beta / _BETA_SD**2
     curve = float(weight @ (rate * activity**2)) + 1.0 / _BETA_SD**2
     return float(np.clip(beta + np.clip(slope / curve, -0.5, 0.5), -_BETA_BOUND, _BETA_BOUND))
+
+
+def likelier(trials: Trials, one: Floats, other: Floats) -> tuple[float, float]:
+    """By how much ``one`` foretells better than ``other``, in nats a send of even weight, and its standard error."""
+    weight = trials.weight / trials.weight.sum()
+    by_customer = np.bincount(trials.customer, weight * (one - other))
+    return float(by_customer.sum()), float(np.sqrt(((by_customer - by_customer.mean()) ** 2).sum()))
 
 
 def gain_over(trials: Trials, one: Bools, other: Bools) -> tuple[float, float]:
