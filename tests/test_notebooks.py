@@ -10,7 +10,7 @@ import pytest
 import churnvalue as cv
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
-MODULES = {"churnvalue", "churnvalue.datasets", "matplotlib", "pandas", "pathlib", "tempfile"}
+MODULES = {"churnvalue", "churnvalue.datasets", "churnvalue.simulate", "matplotlib", "pandas", "pathlib", "tempfile"}
 
 pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 

@@ -26,6 +26,7 @@ _HOMES = {
     "promote": "jobs.registry",
     "write_report": "jobs.report",
     "score": "jobs.score",
+    "size_experiment": "evaluation.experiment_size",
     "train": "jobs.train",
 }
 __all__ = sorted(_HOMES)
