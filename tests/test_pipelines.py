@@ -85,7 +85,7 @@ def night(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_retrain_registers_champions_and_says_what_it_learnt_from(shop: Path) -> None:
     verify(shop.parent, ["train.json"])
     registered = list_models(cv.read_config(shop))
-    assert sorted(registered["model"]) == ["churn", "orders", "spend", "value"]
+    assert sorted(registered["model"]) == ["churn", "orders", "return", "spend", "value"]
     assert registered["aliases"].str.contains("champion").all()
     assert set(registered["as_of"]) == {AS_OF}
 

@@ -264,7 +264,7 @@ def test_service_and_actions_draw_on_one_budget():
     assert both["service_level"].tolist() == ["preferred", "as today"]
     assert both["service_profit"].tolist() == pytest.approx([25.0, 0.0])
     assert both["expected_profit"].tolist() == pytest.approx([6.5, 17.0])
-    assert both["reason"].iloc[0].endswith("; preferred service is expected to earn 25.00 against today's")
+    assert both["reason"].iloc[0].endswith("; preferred instead of today's service is expected to earn 25.00")
     poor = plan_retention(table, retention.model_copy(update={"budget": 8.0}), Value()).plan
     assert poor["service_level"].tolist() == ["as today", "as today"]
     assert poor["expected_profit"].tolist() == pytest.approx([17.0, 17.0])

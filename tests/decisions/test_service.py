@@ -79,7 +79,7 @@ def test_without_costs_or_amounts_the_first_level_of_the_tier_is_given(gone):
     assert np.isfinite(found.profit).sum(axis=1).tolist() == [1, 1, 1]
     assert np.where(np.isfinite(found.profit), found.profit, 0.0).tolist() == np.zeros((3, 4)).tolist()
     assert not found.cost.any()
-    assert "cannot be told for every customer, for want of amounts or of [value] cost" in found.notes[0]
+    assert "cannot be told for anyone, for want of amounts or of [value] cost" in found.notes[0]
     assert "below zero self-service, elite preferred, steady standard" in found.notes[0]
 
 

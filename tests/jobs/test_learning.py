@@ -12,10 +12,10 @@ from churnvalue.evaluation.measurement import OURS
 from churnvalue.frames import TrainingFrame
 from churnvalue.jobs.learning import learn
 from churnvalue.jobs.material import gather, needed_features, terms_of
+from churnvalue.jobs.registered import files_of
 from churnvalue.models.customer_value import ValueModel
 from churnvalue.models.definition import LEARNT, read_definition
 from churnvalue.models.outcome_models import ChurnModel, OrdersModel, SpendModel
-from churnvalue.models.serving import model_files
 from churnvalue.progress import Stages
 
 
@@ -73,7 +73,7 @@ def learned(material, loaded, stages):
 
 def written(learned, name, config, loaded):
     """The files of a model: all that it is."""
-    return model_files(learned.models[name], needed_features(config, loaded))
+    return files_of(learned.models[name], needed_features(config, loaded))
 
 
 def at_newest(frame, **changed):
@@ -96,7 +96,7 @@ def test_every_feature_that_anything_reads_is_asked_for_once(config, loaded, lea
 def test_there_is_one_model_of_each_and_value_agrees_with_the_others(learned, config):
     churn, orders, spend, value = (learned.models[name] for name in ("churn", "orders", "spend", "value"))
     assert [type(model) for model in (churn, orders, spend, value)] == [ChurnModel, OrdersModel, SpendModel, ValueModel]
-    assert value.churn is orders.churn is spend.churn is churn.churn
+    assert value.churn is orders.churn is spend.churn is churn.churn is learned.models["return"].churn
     assert value.spend is spend.spend
     assert value.dispersion == spend.dispersion
     assert value.terms == terms_of(config)
@@ -156,7 +156,10 @@ def test_one_closed_window_is_learnt_from_but_not_graded(material, loaded):
     found = learn(short, loaded, Stages())
     assert found.evaluation is None
     assert "history is too short to judge the models on a later window; they are ungraded" in found.notes
-    assert set(found.models) == {"churn", "orders", "spend", "value"}
+    assert set(found.models) == {"churn", "orders", "spend", "value", "return"}
+    assert not found.returns.learnt
+    assert "too short to judge a learnt curve on a later window" in found.returns.note
+    assert found.returns.metrics == {}
 
 
 def test_without_amounts_there_is_no_spend(material, loaded):
@@ -164,7 +167,7 @@ def test_without_amounts_there_is_no_spend(material, loaded):
     poor = TrainingFrame(rows.features, rows.targets.drop(columns="spend"))
     known = {name: definition for name, definition in loaded.items() if name != "spend"}
     found = learn(replace(material, frame=poor), known, Stages())
-    assert set(found.models) == {"churn", "orders", "value"}
+    assert set(found.models) == {"churn", "orders", "value", "return"}
     assert found.models["value"].spend is None
     assert found.models["value"].predict(material.now)["clv"].isna().all()
     assert found.equity is None

@@ -23,12 +23,12 @@ from churnvalue.evaluation.metrics import paired_bootstrap
 from churnvalue.jobs.backtest import backtest
 from churnvalue.jobs.champions import open_registry
 from churnvalue.jobs.plan import plan
+from churnvalue.jobs.registered import OUTPUTS
 from churnvalue.jobs.registry import list_models, promote
 from churnvalue.jobs.report import explain_customer, write_report
 from churnvalue.jobs.score import score
 from churnvalue.jobs.train import train
 from churnvalue.models.definition import definitions_folder
-from churnvalue.models.serving import OUTPUTS
 from churnvalue.snapshots import training_cutoffs
 from churnvalue.storage import read_manifest
 from churnvalue.tracking.packages import MODEL_FILES
@@ -45,7 +45,7 @@ DRIVERS = pa.list_(
 SCORES = {
     "customer_id": pa.string(),
     "cutoff": TIME,
-    **dict.fromkeys(["p_churn", "orders", *MONEY, *RETURNS], pa.float64()),
+    **dict.fromkeys(["p_churn", "orders", *MONEY, *RETURNS, "second_purchase_day"], pa.float64()),
     "tier": pa.string(),
     "previous_tier": pa.string(),
     "percentile": pa.float64(),
@@ -70,7 +70,7 @@ PLAN = [
 ]
 SENDS = [
     *("customer_id", "channel", "send_at", "send_at_local", "slot", "p_slot", "group", "propensity", "eligible_slots"),
-    *("evidence", "reason"),
+    *("evidence", "reason", "message", "p_response", "expected_value", "eligible", "policy_version"),
 ]
 
 
@@ -157,7 +157,17 @@ def test_scores_are_one_coherent_set(shop):
     assert scores["percentile"].between(0, 100, inclusive="neither").all()
     assert scores.sort_values("clv")["percentile"].is_monotonic_increasing
     assert set(scores["band"]) == {"low", "medium", "high"}
-    assert scores["model_versions"].unique().tolist() == ["churn 1, orders 1, spend 1, value 1"]
+    assert scores["model_versions"].unique().tolist() == ["churn 1, orders 1, spend 1, value 1, return 1"]
+
+
+def test_coming_back_never_contradicts_leaving_and_a_second_purchase_is_of_first_time_buyers(shop):
+    features = pd.read_parquet(shop.out / "features.parquet")
+    scores = shop.scores
+    assert (scores[["p_return_7d", "p_return_14d"]].le(1 - scores["p_churn"], axis=0)).all(axis=None)
+    once = features["active_days_purchase"] == 1
+    assert once.any()
+    assert (scores["second_purchase_day"].notna() == once).all()
+    assert scores.loc[once, "second_purchase_day"].between(0, 30).all()
 
 
 def test_plain_mlflow_gives_the_same_numbers_to_the_last_digit(shop, monkeypatch):
@@ -167,10 +177,12 @@ def test_plain_mlflow_gives_the_same_numbers_to_the_last_digit(shop, monkeypatch
     scores = pd.read_parquet(shop.out / "scores.parquet")
     assert features["customer_id"].tolist() == scores["customer_id"].tolist()
     for name, outputs in OUTPUTS.items():
-        found = mlflow.pyfunc.load_model(f"models:/{name}@champion").predict(features)
+        model = mlflow.pyfunc.load_model(f"models:/{name}@champion")
+        found = model.predict(features)
+        assert model.predict(features[sorted(features, reverse=True)]).equals(found)
         assert tuple(found) == outputs
         for column in outputs:
-            assert (found[column].to_numpy() == scores[column].to_numpy()).all(), column
+            np.testing.assert_array_equal(found[column], scores[column], err_msg=column)
 
 
 def test_drivers_are_exact(shop):
@@ -199,7 +211,9 @@ def test_only_what_was_known_before_the_cutoff_decides_every_byte_of_the_scores(
 
 
 def test_scoring_needs_champions(events, make_shop):
-    with pytest.raises(RegistryError, match=r"but churn, orders, value has none\. Train first: churnvalue train"):
+    with pytest.raises(
+        RegistryError, match=r"but churn, orders, return, value has none\. Train first: churnvalue train"
+    ):
         score(make_shop(events.iloc[:0]).config)
 
 
@@ -245,7 +259,7 @@ def test_train_json_says_what_was_learnt_and_how_it_was_judged(shop):
     assert summary["grade"] in "ABCDF"
     assert set(summary["models"]) == set(OUTPUTS)
     assert set(summary["models"]["churn"]["baselines"]) >= {"recency", "last_window", "bg_nbd", "pareto_nbd"}
-    assert [model["aliases"] for model in summary["models"].values()] == [["champion"]] * 4
+    assert [model["aliases"] for model in summary["models"].values()] == [["champion"]] * 5
     assert summary["log"]["rows_kept"] > 0
     assert len(summary["calibration"]) == 10
 
@@ -268,6 +282,9 @@ def test_the_run_holds_what_is_needed_to_trust_a_model(shop):
     assert card.startswith("# churn\n")
     assert shop.training.summary["digest"] in card
     assert "| this model | " in card
+    curve = (tracker.download("return", 1) / "card.md").read_text(encoding="utf-8")
+    assert curve.startswith("# return\n")
+    assert f"- Curve: {shop.training.summary['models']['return']['note']}." in curve
     assert info.tags["outcomes_until"] == "2024-12-01 00:00:00+00:00"
 
 
@@ -386,7 +403,8 @@ def test_sends_go_to_who_gets_an_action_and_never_in_quiet_hours(shop):
     assert [pd.Timestamp(time) for time in local] == [time.tz_convert(local[0].tzinfo) for time in sends["send_at"]]
     assert [time.weekday() * 24 + time.hour for time in local] == sends["slot"].tolist()
     assert ((sends["send_at"] >= AS_OF) & (sends["send_at"] < AS_OF + pd.Timedelta(days=7))).all()
-    assert (sends["eligible_slots"] == 7 * 11).all()
+    hours = np.where(sends["channel"] == "call", 5 * 9, 7 * 11)  # calls go out in office hours of weekdays
+    assert (sends["eligible_slots"] == hours).all()
 
 
 def test_the_plan_reads_nothing_later_than_its_cutoff_and_no_order_of_rows(shop, events, make_shop):
@@ -518,7 +536,7 @@ def poor(events, make_shop, without_pictures):
 
 def test_a_log_without_amounts_serves_churn_orders_and_returns_with_empty_money(poor):
     _, training, scores, out = poor
-    assert set(training.versions) == {"churn", "orders", "value"}
+    assert set(training.versions) == {"churn", "orders", "value", "return"}
     assert pq.read_schema(out / "scores.parquet").names == list(SCORES)
     assert scores[MONEY].isna().all(axis=None)
     assert scores[["p_churn", "orders", *RETURNS]].notna().all(axis=None)
@@ -555,7 +573,7 @@ def test_visitors_who_never_bought_may_be_the_population(events, make_shop):
 def test_visits_may_be_foretold_in_a_log_whose_purchases_carry_the_money(events, make_shop):
     other = make_shop(events[events["customer_id"] < "000150"])
     config = other.changed(population={"kind": "visit"}, outcome={"kind": "visit"})
-    assert set(train(config, AS_OF_DATE).versions) == {"churn", "orders", "value"}
+    assert set(train(config, AS_OF_DATE).versions) == {"churn", "orders", "value", "return"}
     scores = score(config, AS_OF_DATE)
     assert scores[MONEY].isna().all(axis=None)
     assert scores[["p_churn", "orders"]].notna().all(axis=None)

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from churnvalue.models.buy_till_you_die import summary
 from churnvalue.models.customer_value import (
-    RETURN_DAYS,
     Terms,
     ValueModel,
     _Spread,
@@ -137,28 +136,7 @@ def test_value_grows_with_its_horizon_and_falls_with_the_discount():
     assert (np.diff(dearer) < 0).all()
 
 
-# The chance of coming back
-
-
-def test_coming_back_by_hand():
-    # Silent at the horizon of 30 days with .64; the curve's hazard is steady, so at 15 days with .8.
-    terms = replace(ONE_YEAR, horizon_days=30)
-    found = model(terms, p_churn=0.64).predict(customer()).iloc[0]
-    assert found["p_return_30d"] == pytest.approx(1 - 0.64)
-    assert found["p_return_14d"] == pytest.approx(1 - 0.8 ** (14 / 15))
-    assert found["p_return_7d"] == pytest.approx(1 - 0.8 ** (7 / 15))
-
-
-@pytest.mark.parametrize("horizon_days", RETURN_DAYS)
-def test_coming_back_meets_the_churn_model_at_its_horizon_and_grows_with_the_days(base, horizon_days):
-    terms = Terms(horizon_days, 365, 0.35, 0.1, COST)
-    value = ValueModel(base.blend("churn"), base.blend("spend"), base.buying, terms, 0.8, 1.0)
-    found = value.predict(base.features)
-    returns = found[[f"p_return_{days}d" for days in RETURN_DAYS]]
-    assert ((returns > 0) & (returns < 1)).all(axis=None)
-    assert (returns.diff(axis=1).iloc[:, 1:] > 0).all(axis=None)
-    p_churn = base.blend("churn").predict(base.features)
-    np.testing.assert_allclose(1 - found[f"p_return_{horizon_days}d"], p_churn, rtol=1e-9)
+# Bounds
 
 
 @given(st.floats(0, 1), st.floats(1e-12, 5), st.integers(1, 1000), st.integers(1, 4000))
@@ -168,16 +146,13 @@ def test_whatever_is_said_stays_in_its_bounds(p_churn, rate, horizon_days, value
     found = model(terms, p_churn=p_churn, rate=rate).predict(customer(orders=2, tickets=1)).iloc[0]
     assert np.isfinite(found.to_numpy()).all()
     assert found["clv_p10"] <= found["clv"] <= found["clv_p90"]
-    returns = found[[f"p_return_{days}d" for days in RETURN_DAYS]].to_numpy()
-    assert ((returns >= 0) & (returns <= 1)).all()
-    assert (np.diff(returns) >= 0).all()
 
 
-def test_without_amounts_there_is_no_value_but_people_come_back(base):
+def test_without_amounts_there_is_no_value(base):
     terms = Terms(90, 365, 0.35, 0.1, COST)
     found = ValueModel(base.blend("churn"), None, base.buying, terms, 1.0, 1.0).predict(base.features)
-    assert found[["clv", "clv_p10", "clv_p90", "p_below_zero", "cost_to_serve"]].isna().all(axis=None)
-    assert found[["p_return_7d", "p_return_14d", "p_return_30d"]].notna().all(axis=None)
+    assert list(found) == ["clv", "clv_p10", "clv_p90", "p_below_zero", "cost_to_serve"]
+    assert found.isna().all(axis=None)
 
 
 # What it reads

@@ -12,6 +12,7 @@ from churnvalue.models.definition import (
     OUTCOME_KIND,
     definitions_folder,
     read_definition,
+    read_return_definition,
     read_value_definition,
 )
 
@@ -45,6 +46,11 @@ def test_every_file_builds_and_has_a_card(path, config):
     if path.stem == "value":
         definition, text = read_value_definition(config)
         assert (definition.name, text) == ("value", path.read_text(encoding="utf-8"))
+        return
+    if path.stem == "return":
+        definition, text = read_return_definition(config)
+        assert (definition.name, definition.builds_on) == ("return", "churn")
+        assert text == path.read_text(encoding="utf-8")
         return
     loaded = read_definition(path.stem, config, KINDS)
     names = [feature.name for feature in loaded.features]
@@ -154,3 +160,6 @@ def test_an_unknown_model_or_a_missing_file_is_named(tmp_path):
     changed = text_of("value").replace('fading = "pareto_nbd"', 'fading = "pareto"')
     with pytest.raises(DefinitionError, match="'fading' in the definition of model 'value'"):
         read_value_definition(own(tmp_path, changed, name="value"))
+    changed = text_of("return").replace('fallback = "pareto_nbd"', 'fallback = "pareto"')
+    with pytest.raises(DefinitionError, match="'fallback' in the definition of model 'return'"):
+        read_return_definition(own(tmp_path, changed, name="return"))

@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from churnvalue.report.axes import BOTTOM, LEFT, RIGHT, TOP, Axis
-from churnvalue.report.charts import Series, bubbles, heat, plot
+from churnvalue.report.charts import Series, bubbles, heat, intervals, plot
 from churnvalue.report.svg import coordinate
 
 X, Y = Axis("Risk", "share", 0, 1), Axis("Value (€)")
@@ -117,3 +117,23 @@ def test_coordinates_are_short_and_right(value):
     assert re.fullmatch(r"-?\d+(\.[1-9])?", text)
     assert float(text) == pytest.approx(value, abs=0.0501)
     assert text != "-0"
+
+
+def test_an_interval_has_a_dot_at_its_value_and_a_ring_at_what_was_expected():
+    rows = [("All", -0.1, 0.1, 0.3, 0.2), ("Some", 0.0, 0.05, 0.1, None)]
+    found = drawn(intervals(rows, ["Measured", "Promised"], Axis("Change", "share", -0.1, 0.3), "Did it help?"))
+    dots = {circle.get("class"): [] for circle in found.iter("circle")}
+    for circle in found.iter("circle"):
+        dots[circle.get("class")].append(float(circle.get("cx")))
+    low, high = 8.0, RIGHT
+    assert dots["dot model"] == pytest.approx([(low + high) / 2, low + (high - low) * 0.375], abs=0.06)
+    assert dots["dot other"] == pytest.approx([low + (high - low) * 0.75], abs=0.06)
+    reach = [line for line in found.iter("line") if line.get("class") == "reach"]
+    assert (float(reach[0].get("x1")), float(reach[0].get("x2"))) == (low, high)
+    assert [name.text for name in found.iter("text") if name.get("class") == "name halo"] == ["All", "Some"]
+    assert "Promised" in "".join(found.itertext())
+
+
+def test_without_expectations_there_is_no_ring_and_no_legend():
+    found = drawn(intervals([("All", 0.0, 1.0, 2.0, None)], ["Measured", "Promised"], Axis("Change"), "One"))
+    assert found.find("ul") is None

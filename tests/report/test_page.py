@@ -200,7 +200,7 @@ def test_assumed_save_rates_are_said_plainly(make_report):
 def test_the_plan_shows_what_it_rests_on_and_what_it_is_expected_to_earn(full):
     text = " ".join(" ".join(Page(full).text).split())
     for shown in (
-        "What each effect rests on call No experiment; 30% of those who would leave is assumed to stay.",
+        "Experiment spring: 900 customers from 2011-03-01. call No experiment; 30% of those",
         "they earn 5,284 instead of 14,835, if twice as many 33,936.",
         "The next 100 would earn",
         "An action pays 80%",
@@ -242,6 +242,8 @@ def test_folders_of_older_versions_have_fewer_sections(make_report):
     for gone in ("Tiers, year on year", "What to offer next", "Within reach", "Chance to pay", "Extra cost"):
         assert gone not in html
         assert gone in render(data)
+    assert "made by an earlier version" in html
+    assert "made by an earlier version" not in render(data)
 
 
 def test_failed_checks_are_said_plainly(make_report):

@@ -56,16 +56,57 @@ def test_nothing_to_tell_apart_is_left_to_activity_alone():
 
 
 def test_without_known_probabilities_rates_are_counted_and_no_personal_hour_claimed():
-    sends, habit = world(3000, follows=True)
-    unknown = log(np.minimum(sends.slot, 3), sends.responded, np.nan)
-    few = unknown.slot.copy()
+    sends, habit = world(3000, follows=False)
+    few = np.minimum(sends.slot, 3)
     few[:10] = 5
     model = SlotResponse(parts=PARTS).fit(log(few, sends.responded, np.nan), habit)
     known = model.channels_["sms"]
     assert model.evidence("sms") == "rates"
     assert known.policy == "common"
     assert known.support["ranked"].tolist() == [True, True, True, True, False, False]
-    assert np.isnan(model.predict("sms", habit[:2], sends.customer_id[:2])[:, 4:]).all()
+    rate = model.predict("sms", habit[:2], sends.customer_id[:2])
+    assert np.isnan(rate[:, 4:]).all()
+    assert (np.nan_to_num(rate).argmax(axis=1) == 2).all()
+
+
+def test_hours_that_do_not_differ_beyond_chance_tell_nothing():
+    generator = np.random.default_rng(4)
+    even = log(np.arange(3000) % 6, generator.random(3000) < 0.2, np.nan)
+    assert SlotResponse(parts=PARTS).fit(even, np.full((3000, 6), 1 / 6)).evidence("sms") == "activity"
+    one_hour = log(np.zeros(3000, np.int64), generator.random(3000) < 0.2, np.nan)
+    assert SlotResponse(parts=PARTS).fit(one_hour, np.full((3000, 6), 1 / 6)).evidence("sms") == "activity"
+
+
+def test_a_plan_that_hardly_explored_is_no_experiment():
+    # 190 sends at the chosen hour and 10 drawn ones: weighed alike they tell as much as 14 sends, fewer than 30.
+    slot = np.append(np.zeros(190, np.int64), np.arange(10) % 5 + 1)
+    chance = np.where(slot == 0, 0.95 + 0.05 / 6, 0.05 / 6)
+    sends = log(slot, np.arange(200) % 10 == 0, chance)
+    assert SlotResponse(parts=PARTS).fit(sends, np.full((200, 6), 1 / 6)).evidence("sms") == "activity"
+
+
+def test_experiments_are_believed_beside_counted_sends():
+    sends, habit = world(3000, follows=False)
+    counted = log(sends.slot, sends.slot % 2 == 0, np.nan)
+    other = log(sends.slot, sends.slot % 2 == 0, np.nan)
+    other.channel[:] = "email"
+    drawn = SlotResponse(parts=PARTS).fit(sends, habit)
+    both = drawn.beside(SlotResponse(parts=PARTS).fit(counted, habit))
+    assert both.channels_["sms"] is drawn.channels_["sms"]
+    both = (
+        SlotResponse(parts=PARTS).fit(log([], []), np.zeros((0, 6))).beside(SlotResponse(parts=PARTS).fit(other, habit))
+    )
+    assert both.evidence("email") == "rates"
+
+
+def test_the_exponent_of_activity_is_found():
+    generator = np.random.default_rng(6)
+    habit = generator.dirichlet(np.full(6, 2.0), 40_000)
+    slot = generator.integers(0, 6, 40_000)
+    rate = 0.1 * np.sqrt(6 * habit[np.arange(40_000), slot])
+    known = SlotResponse(parts=PARTS).fit(log(slot, generator.random(40_000) < rate), habit).channels_["sms"]
+    assert known.policy == "habit"  # hours alone add nothing, so that the simplest is kept
+    assert known.shape.beta == pytest.approx(0.5, abs=0.06)
 
 
 def test_no_sends_is_activity():

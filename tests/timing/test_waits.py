@@ -73,3 +73,27 @@ def test_levels_are_learnt_from_recent_windows_and_from_a_year_ago(log):
     assert [clock.text(cutoff) for cutoff in found] == [
         "2024-02-01", "2024-02-17", "2024-02-24", "2024-03-02", "2025-01-30", "2025-02-15", "2025-02-22",
     ]  # fmt: skip
+
+
+def test_as_known_earlier_they_were_followed_no_further(log):
+    later = waits(log, FEATURES, [clock.micros("2024-03-01")], WHO, "purchase", 10)
+    then = pd.Timestamp("2024-03-04T12:00", tz="UTC")  # three whole days
+    found = later.as_known(then)
+    assert found.days.tolist() == [0, 3, 3, 3, 3]
+    assert found.observed.tolist() == [True, False, False, False, False]
+    assert len(later.as_known(pd.Timestamp("2024-03-01T12:00", tz="UTC")).days) == 0
+    assert later.as_known(pd.Timestamp("2024-06-01", tz="UTC")).days.tolist() == later.days.tolist()
+
+
+def test_customers_are_drawn_at_each_cutoff_and_joined_again(log):
+    cutoffs = [clock.micros("2024-03-01"), clock.micros("2024-03-08")]
+    both = waits(log, FEATURES, cutoffs, WHO, "purchase", 10)
+    drawn = both.drawn(2, seed=3)
+    assert [len(drawn.at([cutoff]).days) for cutoff in drawn.cutoffs] == [2, 2]
+    assert drawn.frame.equals(both.drawn(2, seed=3).frame)
+    assert both.drawn(99, seed=3).frame.equals(both.frame)
+    places = both.frame.index.get_indexer(drawn.frame.index)
+    assert drawn.days.tolist() == both.days[places].tolist()
+    again = Waits.joined([both.at(both.cutoffs[1:]), both.at(both.cutoffs[:1])])
+    assert again.frame.equals(both.frame)
+    assert again.observed.tolist() == both.observed.tolist()

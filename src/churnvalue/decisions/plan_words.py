@@ -74,8 +74,12 @@ def reasons(customers: Candidates, outcome: Outcome, retention: Retention) -> li
             reason = "likely to cost more than they bring, so keeping them is not paid for"
         elif profit[row, action] <= 0:
             reason = f"{offer} would cost more than it is expected to save"
+        elif customers.capacity[action] < 1:
+            reason = f"{offer} {earns}, but its capacity is 0"
         elif not customers.eligible[row].any():
             reason = f"{offer} {earns}, but it is not open to the tier"
+        elif retention.budget == 0:
+            reason = f"{offer} {earns}, but the budget is 0"
         elif for_money[row]:
             reason = f"{offer} {earns}, but the budget was spent on better cases"
         else:
@@ -90,7 +94,9 @@ def _service_words(customers: Candidates, outcome: Outcome, retention: Retention
     words = []
     for row, level in enumerate(outcome.level):
         worth = 0.0 if level == TODAY else float(customers.service.profit[row, level])
-        words.append(f"; {names[level]} service is expected to earn {worth:.2f} against today's" if worth > 0 else "")
+        words.append(
+            f"; {names[level]} instead of today's service is expected to earn {worth:.2f}" if worth > 0 else ""
+        )
     return words
 
 
@@ -103,35 +109,44 @@ def notes(
     promised = float(plan["expected_profit"].sum())
     told = [
         *customers.service.notes,
-        f"The plan is expected to cost {spent + service:.2f} of {retention.budget:.2f}"
-        + (f", {service:.2f} of it for better service," if service else "")
-        + f" and to earn {promised + float(plan['service_profit'].sum()):.2f} beyond that.",
+        f"The plan is expected to cost {spent + service:,.2f} of {retention.budget:,.2f}"
+        + (f", {service:,.2f} of it for better service," if service else "")
+        + f" and to earn {promised + float(plan['service_profit'].sum()):,.2f} beyond that.",
     ]
     if acted.any():
         told.append(_sensitivity(customers, outcome, plan))
     told.append(
-        f"{groups.get(HOLDOUT, 0)} customers are held out, {groups.get(EXPLORE, 0)} get an action drawn at "
-        f"random; {acted.sum()} of {len(plan)} get an action, {int(plan['eligible'].sum())} could. "
-        + _next_money(curve, retention.budget)
+        f"{acted.sum():,} of {len(plan):,} customers get an action, {int(plan['eligible'].sum()):,} could; "
+        f"{groups.get(EXPLORE, 0):,} of them one drawn at random, to learn. {groups.get(HOLDOUT, 0):,} are held out. "
+        + _next_money(curve, retention.budget, outcome.price)
     )
     alone = sum(bool(reason) for reason in customers.excluded)
-    return (*told, f"{alone} customers are left alone by [retention] exclude.") if alone else tuple(told)
+    return (*told, f"{alone:,} customers are left alone by [retention] exclude.") if alone else tuple(told)
 
 
 def _sensitivity(customers: Candidates, outcome: Outcome, plan: pd.DataFrame) -> str:
     """What the plan earns, and which decisions hold, if actions do half or twice as much as expected."""
     worth, rows = customers.worth, np.flatnonzero(outcome.choice != NONE)
     choice = outcome.choice[rows]
-    saved = (worth.worth_of_staying * worth.stay)[rows, choice].sum()
+    kept = (worth.worth_of_staying * worth.stay + outcome.profit - worth.profit)[rows, choice]
+    # Nobody can be kept who would not leave.
+    at_most = np.divide(
+        customers.p_churn[rows], worth.stay[rows, choice], out=np.ones(len(rows)), where=worth.stay[rows, choice] > 0
+    )
     profit = float(plan["expected_profit"].sum())
+    less, more = profit - 0.5 * kept.sum(), profit + (kept * np.clip(at_most - 1.0, 0.0, 1.0)).sum()
     half, double = (share_holding(customers, outcome, factor) for factor in (0.5, 2.0))
     likely = float(np.nanmean(worth.p_profit[rows, choice]))
     needed, expected = (100 * np.median(part[rows, choice]) for part in (worth.break_even, worth.stay))
+    breaks_even = (
+        f"in the median it must raise the chance of staying by {needed:.1f} points to break even, and {expected:.1f} are expected"
+        if needed > 0
+        else "in the median it pays even if it keeps nobody"
+    )
     return (
-        f"If actions keep half as many as expected they earn {profit - 0.5 * saved:.2f} instead of {profit:.2f}, if twice as "
-        f"many {profit + saved:.2f}; {half:.0%} and {double:.0%} of the decisions would be the same. An action pays with a "
-        f"probability of {likely:.0%} on average; in the median it must raise the chance of staying by {needed:.1f} points "
-        f"to break even, and {expected:.1f} are expected."
+        f"If actions keep half as many as expected they earn {less:,.2f} instead of {profit:,.2f}, if twice as many, as far as"
+        f" there are so many to keep, {more:,.2f}; {half:.0%} and {double:.0%} of the decisions would be the same. An action pays"
+        f" with a probability of {likely:.0%} on average; {breaks_even}."
     )
 
 
@@ -154,9 +169,9 @@ def share_holding(customers: Candidates, outcome: Outcome, factor: float) -> flo
     return float((best(factor) == best(1.0)).mean())
 
 
-def _next_money(curve: pd.DataFrame, budget: float) -> str:
+def _next_money(curve: pd.DataFrame, budget: float, price: float) -> str:
     """What the next piece of money would earn, read off the curve."""
     more = np.interp([budget, budget + NEXT_MONEY], curve["budget"], curve["expected_profit"])
     if more[1] - more[0] < 0.005:
-        return "More money would earn nothing."
+        return f"The next 1 would earn {price:.2f}." if price > 0.005 else "More money would earn nothing."
     return f"The next {NEXT_MONEY:g} would earn {more[1] - more[0]:.2f}."

@@ -7,28 +7,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from churnvalue.config import Retention, Value
-from churnvalue.decisions.allocation import Allocation, Floor, Limits, allocate_within
-from churnvalue.decisions.assignment import (
-    EXPLOIT,
-    EXPLORE,
-    HOLDOUT,
-    assign,
-    draw,
-    explore_order,
-    explore_within,
-    hashes,
-    propensity,
-)
+from churnvalue.decisions.assignment import EXPLORE, HOLDOUT, propensity
 from churnvalue.decisions.candidates import Candidates, Known, candidates
-from churnvalue.decisions.options import NONE, Options, options, profit_beside
+from churnvalue.decisions.choosing import decide, draws_of, level_given
+from churnvalue.decisions.options import NONE, options, profit_beside
 from churnvalue.decisions.plan_words import Outcome, notes, reasons
-from churnvalue.decisions.service import TODAY
-from churnvalue.decisions.tiers import TIERS
 from churnvalue.effects.action_effects import ASSUMPTION, EXPERIMENT
 
 NO_ACTION = "none"
 POLICY_VERSION = "net value 2"
-EXPLORE_SHARE = 0.2
 AS_TODAY = "as today"
 
 Floats = npt.NDArray[np.float64]
@@ -53,15 +40,6 @@ class RetentionPlan:
     price: float
     gap: float
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class _Draws:
-    """Who is held out, who explores which action (-1 for none), and with which probability."""
-
-    group: npt.NDArray[np.str_]
-    drawn: Ints
-    rates: Floats
 
 
 _NOTHING_KNOWN = Known()
@@ -94,8 +72,8 @@ def plan_retention(
     """
     customers = candidates(scores, retention, known)
     pairs = options(customers)
-    draws = _draw(customers, retention, salt)
-    allocation, chosen, planned = _allocate(customers, pairs, draws, retention, salt)
+    draws = draws_of(customers, retention, salt)
+    allocation, chosen, planned = decide(customers, pairs, draws, retention, salt)
     choice = np.select(
         [draws.group == HOLDOUT, draws.group == EXPLORE], [np.full(len(planned), NONE), draws.drawn], planned
     )
@@ -105,7 +83,7 @@ def plan_retention(
         group=draws.group,
         choice=choice,
         planned=planned,
-        level=_level(customers, chosen),
+        level=level_given(customers, chosen),
         profit=profit_beside(customers, chosen),
         price=allocation.price,
         capacity_price=allocation.capacity_price[: len(used)],
@@ -125,69 +103,6 @@ def plan_retention(
     return RetentionPlan(
         plan, curve, allocation.price, allocation.gap, (*known.notes, *customers.effects.notes, worth, *told)
     )
-
-
-def _draw(customers: Candidates, retention: Retention, salt: str) -> _Draws:
-    """Hold out, and explore within a share of budget and capacities."""
-    ids, cost, occasion = customers.ids, customers.worth.cost, customers.occasion
-    held_out = assign(ids, salt, retention.holdout, retention.explore, occasion) == HOLDOUT
-    share = EXPLORE_SHARE * retention.budget / max(len(cost), 1)
-    affordable = np.divide(share, cost, out=np.full(len(cost), np.inf), where=cost > 0)
-    limits = np.floor(np.minimum(affordable, EXPLORE_SHARE * customers.capacity))
-    chosen = draw(customers.eligible, ids, f"{salt} {occasion}")
-    order = explore_order(ids, salt, occasion)
-    drawn, rates = explore_within(np.where(held_out, NONE, chosen), order, retention.explore, limits)
-    return _Draws(np.select([held_out, drawn != NONE], [HOLDOUT, EXPLORE], default=EXPLOIT), drawn, rates)
-
-
-def _allocate(
-    customers: Candidates, pairs: Options, draws: _Draws, retention: Retention, salt: str
-) -> tuple[Allocation, Ints, Ints]:
-    """Return the allocation, and each customer's level of service that pays (-1 for today's) and planned action.
-
-    Who is held out or explores draws on the budget for service alone; a second row, which uses nothing, tells which action
-    they would get.
-    """
-    apart = draws.group != EXPLOIT
-    profit = np.where(apart[:, None] & pairs.with_action(), -np.inf, pairs.profit)
-    told = np.flatnonzero(apart)
-    tie = hashes(customers.ids, salt, "tie")
-    allocation = allocate_within(
-        np.concatenate([profit, pairs.profit[told]]),
-        np.concatenate([pairs.cost, pairs.cost[told]]),
-        _limits(customers, pairs, draws, retention),
-        np.concatenate([tie, ~tie[told]]),
-        np.arange(len(profit) + len(told)) < len(profit),
-    )
-    own, as_told = allocation.choice[: len(profit)], allocation.choice[len(profit) :]
-    chosen = np.append(pairs.level, TODAY)[own]
-    planned = np.append(pairs.action, NONE)[own]
-    planned[told] = np.append(pairs.action, NONE)[as_told]
-    return allocation, chosen, planned
-
-
-def _level(customers: Candidates, chosen: Ints) -> Ints:
-    """Level of service of each customer: the one that pays; where none can be valued the first of their tier."""
-    first = customers.service.first
-    if not customers.service.profit.shape[1]:
-        return chosen
-    unvalued = (first != TODAY) & (customers.service.profit[np.arange(len(first)), first] == 0.0)
-    return np.where((chosen == TODAY) & unvalued, first, chosen)
-
-
-def _limits(customers: Candidates, pairs: Options, draws: _Draws, retention: Retention) -> Limits:
-    """Return what is left of budget and capacities beside exploration, and the floors."""
-    used = np.bincount(draws.drawn[draws.drawn != NONE], minlength=len(customers.worth.cost)).astype(np.float64)
-    spent = float(used @ customers.worth.cost)
-    names = [action.id for action in retention.actions]
-    floors = []
-    for floor in retention.floors:
-        wanted = pairs.with_action(None if floor.action is None else names.index(floor.action))
-        floors.append(Floor(TIERS.index(floor.tier), wanted, floor.customers))
-    tier = customers.scores["tier"].map({name: index for index, name in enumerate(TIERS)}).to_numpy(dtype=np.int64)
-    segment = np.concatenate([tier, tier[draws.group != EXPLOIT]])
-    capacity = np.concatenate([customers.capacity - used, customers.service.capacity])
-    return Limits(max(retention.budget - spent, 0.0), capacity, pairs.uses, tuple(floors), segment)
 
 
 def _table(customers: Candidates, outcome: Outcome, chances: Floats, retention: Retention) -> pd.DataFrame:

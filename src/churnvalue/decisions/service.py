@@ -126,7 +126,7 @@ def _notes(tier: npt.NDArray[np.str_], valued: Bools, first: Ints, levels: Seque
     if not valued.all():
         pairs = zip(tier[~valued], first[~valued], strict=True)
         given = sorted({f"{name} {levels[level].id}" for name, level in pairs if level != TODAY})
-        who = "every customer" if not valued.any() else f"{(~valued).sum():,} customers"
+        who = "anyone" if not valued.any() else f"{(~valued).sum():,} customers"
         notes.append(
             f"What a level of service is worth cannot be told for {who}, for want of amounts or of [value] cost; they get"
             f" the first level of their tier: {', '.join(given) or 'none is configured'}."

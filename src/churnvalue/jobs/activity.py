@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from churnvalue import clock
-from churnvalue.clock import DAY, Micros
+from churnvalue.clock import DAY
 from churnvalue.events.log import EventLog
+from churnvalue.sweep import customer_of, rows_of
 from churnvalue.timing.habit import SlotHabit
 from churnvalue.timing.machine_made import machine_made
 from churnvalue.timing.week import SLOTS
@@ -22,27 +23,27 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Activity:
-    """Events by which customers show their hours, one entry each.
+    """Events by which customers show their hours.
 
     Attributes:
-        customers: Number of customers of the log.
-        customer: Number of the customer in the log.
-        slot: Hour of the local week.
-        known_from: From when on the event was known, in microseconds.
+        log: The log.
+        kinds: What counts.
+        made: Whether a machine made each event; shape (events,).
         left_out: Events that machines made, by reason.
     """
 
-    customers: int
-    customer: Ints
-    slot: Ints
-    known_from: Micros
+    log: EventLog
+    kinds: tuple[str, ...]
+    made: npt.NDArray[np.bool_]
     left_out: Mapping[str, int]
 
     def counts(self, until: int) -> Floats:
         """How often each customer was active in each hour, of what was known before ``until``. Shape (customers, 168)."""
-        known = self.known_from < until
-        cell = self.customer[known] * SLOTS + self.slot[known]
-        return np.bincount(cell, minlength=self.customers * SLOTS).reshape(-1, SLOTS).astype(np.float64)
+        rows = np.concatenate([rows_of(self.log, kind, clock.before(until), until) for kind in self.kinds])
+        rows = rows[~self.made[rows]]
+        cell = customer_of(self.log, rows) * SLOTS + clock.hour_of_week(self.log.wall_clock[rows])
+        counts = np.bincount(cell, minlength=len(self.log.customers) * SLOTS)
+        return counts.reshape(-1, SLOTS).astype(np.float64)
 
     def habit(self, until: int) -> tuple[SlotHabit, Floats]:
         """Return the habit as learned before ``until``, and the counts that it was learned from."""
@@ -56,23 +57,17 @@ class Activity:
         return (f"Events left out of the hours of activity as made by machines: {said}.",) if said else ()
 
 
-def read_activity(log: EventLog, outcome: str) -> Activity:
-    """Return the events of the outcome's kind and visits."""
-    customer = np.repeat(np.arange(len(log.customers)), np.diff(log.start))
-    kept, left_out = [], dict[str, int]()
-    for kind in dict.fromkeys((outcome, _VISIT)):
-        places = np.flatnonzero(log.kind.codes == log.kind.code(kind))
-        made = machine_made(customer[places], log.event_time[places])
-        kept.append(places[~made.mask])
-        left_out = {reason: left_out.get(reason, 0) + events for reason, events in made.events.items()}
-    found = np.concatenate(kept)
-    return Activity(
-        customers=len(log.customers),
-        customer=customer[found],
-        slot=clock.hour_of_week(log.wall_clock[found]),
-        known_from=np.maximum(log.event_time[found], log.known_at[found]),
-        left_out=left_out,
-    )
+def read_activity(log: EventLog, outcome: str, cutoff: int) -> Activity:
+    """Return the events of the outcome's kind and the visits of a log as it was known before the cutoff."""
+    kinds = tuple(dict.fromkeys((outcome, _VISIT)))
+    made = np.zeros(len(log), dtype=bool)
+    left_out = dict[str, int]()
+    for kind in kinds:
+        rows = rows_of(log, kind, clock.before(cutoff), cutoff)
+        found = machine_made(customer_of(log, rows), log.event_time[rows])
+        made[rows] = found.mask
+        left_out = {reason: left_out.get(reason, 0) + events for reason, events in found.events.items()}
+    return Activity(log, kinds, made, left_out)
 
 
 def habit_of(habit: SlotHabit, counts: Floats, rows: Ints) -> npt.NDArray[np.float32]:

@@ -23,6 +23,8 @@ def model_card(name: str, summary: Mapping[str, Any]) -> str:
         f"{': ' if summary['gate']['reasons'] else ''}{'; '.join(summary['gate']['reasons'])}.",
     ]
     measured = summary["models"].get(name, {})
+    if "note" in measured:
+        lines.append(f"- Curve: {measured['note']}.")
     if "metrics" in measured:
         rows = {"this model": measured["metrics"], **measured["baselines"]}
         metrics = list(measured["metrics"])

@@ -14,8 +14,9 @@ from churnvalue.decisions.sending.rules import Audience, SendRules
 from churnvalue.decisions.sending.schedule import SendPlan, plan_messages, schedule
 from churnvalue.events.log import MISSING, EventLog
 from churnvalue.jobs.activity import habit_of, read_activity
-from churnvalue.jobs.fatigue import SENT, UNSUBSCRIBED, happened, leaving_rates
-from churnvalue.jobs.responses import PastSends, learn_response, said
+from churnvalue.jobs.fatigue import SENT, UNSUBSCRIBED, leaving_rates, told
+from churnvalue.jobs.past_sends import PastSends
+from churnvalue.jobs.responses import learn_response, said
 
 _WEEK = 7
 
@@ -42,9 +43,9 @@ def moments(
     """
     written = np.flatnonzero(plan["action"].to_numpy() != NO_ACTION)
     scores = scores.iloc[written]
-    customers = scores["customer_id"]
+    customers = plan["customer_id"].iloc[written]
     rows = pd.Index(log.customers.to_pandas()).get_indexer(customers)
-    activity = read_activity(log, config.outcome.kind)
+    activity = read_activity(log, config.outcome.kind, cutoff)
     response, learned = learn_response(log, config.outcome.kind, activity, past, cutoff)
     rates, fatigue = leaving_rates(log, cutoff)
     audience = Audience(
@@ -54,8 +55,8 @@ def moments(
         value=scores["clv"].to_numpy(dtype=np.float64),
         day_weight=_day_weight(scores),
         peak_day=scores["second_purchase_day"].to_numpy(np.float64) if "second_purchase_day" in scores else None,
-        past_sends=happened(log, SENT, cutoff - _WEEK * DAY, cutoff),
-        unsubscribed=happened(log, UNSUBSCRIBED, clock.BEGINNING, cutoff)[["customer_id", "channel"]],
+        past_sends=told(log, SENT, cutoff - _WEEK * DAY, cutoff),
+        unsubscribed=told(log, UNSUBSCRIBED, clock.BEGINNING, cutoff)[["customer_id", "channel"]],
     )
     rules = SendRules(
         as_of=cutoff,

@@ -17,6 +17,7 @@ from churnvalue.errors import OutputError
 from churnvalue.jobs.knowledge import known, read_measured
 from churnvalue.jobs.moments import moments
 from churnvalue.jobs.outputs import CURVE, EXPORT, PLAN, PORTFOLIOS, SCORES, SENDS
+from churnvalue.jobs.past_sends import read_past_sends
 from churnvalue.progress import Stages
 from churnvalue.storage import read_manifest, read_parquet, staged
 
@@ -47,7 +48,8 @@ def plan(
         out: Folder of plan.parquet, sends.parquet, curve.parquet, portfolios.parquet and sends.csv; nothing is written
             if None.
         stages: Times and shows the work.
-        measured: Folders that ``measure`` wrote for past plans: this one's effects are corrected by them.
+        measured: Folders that ``measure`` wrote for past plans: this one's effects are corrected by them, and its hours by who
+            answered their sends.
 
     Raises:
         OutputError: If scores or measurements are missing or damaged.
@@ -57,6 +59,7 @@ def plan(
         scored = read_parquet(scores, SCORES).drop_columns(["drivers", "spend_drivers"]).to_pandas()
         facts = read_manifest(scores)["facts"].get("score", {})
         factors = read_measured(measured)
+        past, unread = read_past_sends(measured)
     if not len(scored):
         raise OutputError(
             f"{scores / SCORES} must hold at least one customer, but holds none. Score a larger population."
@@ -69,11 +72,11 @@ def plan(
     with stages.stage("choosing actions"):
         retention = plan_retention(scored, config.retention, config.value, config.project, knowledge)
     with stages.stage("choosing the moments"):
-        planned, said = moments(log, config, retention.plan, scored, cutoff)
+        planned, said = moments(log, config, retention.plan, scored, cutoff, past)
         sends = planned.sends
     with stages.stage("looking back at the tiers"):
         tiers = portfolios(log, scored, config.value, config.outcome.kind)
-    notes = (*retention.notes, *said)
+    notes = (*retention.notes, *unread, *said)
     if out is not None:
         with (
             stages.stage("writing the plan"),

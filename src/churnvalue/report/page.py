@@ -17,7 +17,7 @@ from churnvalue.report.customers import customer_rows
 from churnvalue.report.evidence import reasons, scoreboards
 from churnvalue.report.measured import measured
 from churnvalue.report.plan_notes import sorted_notes
-from churnvalue.report.plans import NEXT_MONEY, at_stake, next_money, plan_summary, profit_curve, service_levels
+from churnvalue.report.plans import NEWER, NEXT_MONEY, at_stake, next_money, plan_summary, profit_curve, service_levels
 from churnvalue.report.risk_map import risk_map
 from churnvalue.report.send_week import calendar
 from churnvalue.report.summary import (
@@ -77,6 +77,7 @@ def _numbers(data: ReportData) -> dict[str, Any]:
         "scoreboards": scoreboards(training),
         "plan": summary,
         "at_stake": at_stake(scores, plan) if plan is not None else None,
+        "older": plan is not None and (data.portfolios is None or not set(NEWER) <= set(plan.columns)),
         "notes": sorted_notes(facts.get("notes"), [row.action for row in summary.actions] if summary else []),
         "curve": curve,
         "next_money": next_money(curve, facts.get("budget")),

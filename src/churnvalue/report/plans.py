@@ -16,6 +16,7 @@ from churnvalue.report.summary import by_customer
 NO_ACTION = "none"
 AS_TODAY = "as today"
 NEXT_MONEY = 100.0
+NEWER = ("planned_action", "stake", "p_profit", "service_profit", "service_cost", "next_category")
 MOST_DISTINCT_REASONS = 10
 MOST_OFFERS = 8
 CURVE_POINTS = 150

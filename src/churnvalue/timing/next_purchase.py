@@ -110,7 +110,7 @@ class NextPurchase:
         peak = np.array(self.edges[:-1], dtype=np.float64)[np.argmax(rates, axis=1)]
         return np.asarray(np.where(frame[f"active_days_{self.kind}"] == 1, peak, np.nan))
 
-    def cumulative_hazard(self, frame: pd.DataFrame, days: Sequence[float]) -> Floats:
+    def cumulative_hazard(self, frame: pd.DataFrame, days: Sequence[float] | Floats) -> Floats:
         """Return -log P(not yet back) at each of ``days``, as if all days of the week were alike. Shape (rows, days).
 
         For who is given features without a date. Over whole weeks, and nearly over 30 days, it is what ``p_return`` says.
@@ -151,11 +151,11 @@ class NextPurchase:
         """Cumulative hazard from the horizon to ``days``, of buy-till-you-die. Shape (rows,)."""
         silent = np.column_stack([self.buying.p_no_purchase(frame, ahead) for ahead in (self.horizon_days, days)])
         later = np.log(np.maximum(silent, _NEVER))
-        return np.maximum(later[:, 0] - later[:, 1], 0.0)
+        return np.asarray(np.maximum(later[:, 0] - later[:, 1], 0.0))
 
     def _steps(self, cumulative: Floats) -> Floats:
         """Hazard of each bin; for those who seem dead a trace by the day, so that logarithms and shares stay defined."""
-        return np.maximum(np.diff(cumulative, axis=1), LEAST_HAZARD * np.diff(self.edges))
+        return np.asarray(np.maximum(np.diff(cumulative, axis=1), LEAST_HAZARD * np.diff(self.edges)))
 
     def _daily(self, frame: pd.DataFrame) -> Floats:
         """Cumulative hazard of each day to the horizon. Shape (rows, days)."""

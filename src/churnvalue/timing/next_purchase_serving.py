@@ -60,7 +60,7 @@ def p_silent(waiting: NextPurchase, frame: pd.DataFrame, p_churn: Floats, horizo
     sure = np.clip(p_churn, _SURE, 1 - _SURE)[:, None]
     if waiting.members == (BUYING,):
         return np.asarray(sure ** (hazard / at_horizon))
-    within, beyond = np.maximum(np.exp(-hazard), sure), sure * np.exp(at_horizon - hazard)
+    within, beyond = np.maximum(np.exp(-hazard), sure), sure * np.exp(np.minimum(at_horizon - hazard, 0.0))
     return np.asarray(np.where(days[:-1] < horizon_days, within, beyond))
 
 

@@ -15,26 +15,13 @@ import pandas as pd
 from scipy.stats import chi2
 
 from churnvalue.errors import DefinitionError
-from churnvalue.timing.response_shape import (
-    Floats,
-    Ints,
-    Shape,
-    Trials,
-    fit_shape,
-    gain_over,
-    likelier,
-    relative_activity,
-)
+from churnvalue.timing.response_policy import COMMON, GAINS, choose_policy
+from churnvalue.timing.response_shape import Floats, Ints, Shape, Trials, fit_shape, relative_activity
 
 ACTIVITY, RATES, EXPERIMENT = "activity", "rates", "experiment"
-COMMON, HABIT, BOTH, OWN = "common", "habit", "both", "own"
-GAINS = ("policy", "gain", "gain_se", "likelier", "likelier_se")
 
 MIN_SENDS = 30
 _MIN_RESPONSES = 10
-_FOLDS = 4
-_OWN_SENDS = 5
-_SURE = 2.58  # standard errors by which personal hours must foretell better: .5 %, one-sided, for each policy
 _HOURS_DIFFER = 0.95
 _TIE = 1e-6
 _MACHINE_SECONDS = 5.0
@@ -231,20 +218,18 @@ def _learn(trials: Trials, machine: int) -> ChannelResponse:
     """What one channel's sends tell."""
     size = len(trials.parts)
     sent = np.bincount(trials.slot, minlength=size)
-    answered = np.bincount(trials.slot, trials.answered, minlength=size)
+    answered = np.bincount(trials.slot[trials.answered > 0], minlength=size)
     random = not np.isnan(trials.propensity).any()
     by_part = np.bincount(trials.parts, sent, minlength=trials.parts.max() + 1)[trials.parts]
     ranked = (sent > 0) & (by_part >= MIN_SENDS) if random else sent >= MIN_SENDS
-    support = pd.DataFrame(
-        {"slot": np.arange(size), "sends": sent, "responses": answered.astype(np.int64), "ranked": ranked}
-    )
+    support = pd.DataFrame({"slot": np.arange(size), "sends": sent, "responses": answered, "ranked": ranked})
     tells = ranked.any() if random else _differ(sent[ranked], answered[ranked])
     evidence = ACTIVITY if not tells else EXPERIMENT if random else RATES
-    gains, policy = _gains(trials) if evidence == EXPERIMENT else (pd.DataFrame(columns=list(GAINS)), COMMON)
+    gains, policy = choose_policy(trials) if evidence == EXPERIMENT else (pd.DataFrame(columns=list(GAINS)), COMMON)
     return ChannelResponse(evidence, policy, gains, support, fit_shape(trials, policy), machine, trials.left_out)
 
 
-def _differ(sent: Ints, answered: Floats) -> bool:
+def _differ(sent: Ints, answered: Ints) -> bool:
     """Whether the answers of hours differ by more than chance: Pearson's test of homogeneity."""
     if len(sent) < 2:
         return False
@@ -252,36 +237,3 @@ def _differ(sent: Ints, answered: Floats) -> bool:
     chance = sent * rate * (1.0 - rate)
     beyond = np.divide((answered - sent * rate) ** 2, chance, out=np.zeros(len(sent)), where=chance > 0)
     return bool(beyond.sum() > chi2.ppf(_HOURS_DIFFER, len(sent) - 1))
-
-
-def _gains(trials: Trials) -> tuple[pd.DataFrame, str]:
-    """Return what personal hours gain over the best common ones, and the policy to choose by.
-
-    Each send is foretold by a shape that did not learn from it.
-    """
-    nth = pd.Series(trials.customer).groupby(trials.customer).cumcount().to_numpy()
-    # Customers with one send would all fall into the first fold.
-    fold = (nth + trials.customer) % _FOLDS
-    # Own response can be told only of customers with several sends.
-    tried = (COMMON, HABIT, BOTH, OWN) if len(fold) >= _OWN_SENDS * len(trials.ids) else (COMMON, HABIT, BOTH)
-    inside = {policy: np.zeros(len(fold), dtype=bool) for policy in tried}
-    likelihood = {policy: np.zeros(len(fold)) for policy in tried}
-    for held in range(_FOLDS):
-        test = np.flatnonzero(fold == held)
-        learned = trials.take(np.flatnonzero(fold != held))
-        for policy in tried:
-            shape = fit_shape(learned, policy)
-            for rows in np.array_split(test, max(1, -(-len(test) // _CHUNK))):
-                inside[policy][rows], likelihood[policy][rows] = trials.take(rows).judge(shape, policy)
-    found = [
-        (policy, *gain_over(trials, inside[policy], inside[COMMON]), *likelier(trials, likelihood[policy], likelihood[COMMON]))
-        for policy in tried[1:]
-    ]
-    gains = pd.DataFrame(found, columns=list(GAINS))
-    sure = gains[(gains["likelier"] > _SURE * gains["likelier_se"]) & (gains["gain"] > 0)]
-    if sure.empty:
-        return gains, COMMON
-    best = str(sure.sort_values("gain", kind="stable")["policy"].iloc[-1])
-    within = {policy: gain_over(trials, inside[best], inside[policy]) for policy in sure["policy"]}
-    # Of policies that are as good but for chance the simplest: its hours are less noisy.
-    return gains, next(policy for policy, (gain, error) in within.items() if gain <= error)

@@ -3,8 +3,8 @@
     p = level · customer · part of the week · hour of the day · hour of the week · (own activity there)^beta · own response there
 
 Factors are credibility estimates (Bühlmann 1967): the ratio of observed to expected responses, drawn to 1 as the spread of
-ratios beyond chance is small. beta and the level are fitted by Poisson likelihood, beta with a normal prior. Sends weigh by their inverse
-propensity, so that each hour counts as if drawn evenly.
+ratios beyond chance is small. beta and the level are fitted by Poisson likelihood, beta with a normal prior. Sends weigh by
+their inverse propensity, so that each hour counts as if drawn evenly.
 """
 
 from dataclasses import dataclass, replace

@@ -37,7 +37,8 @@ class Waits:
 
     def __post_init__(self) -> None:
         index = self.frame.index
-        order = np.lexsort((index.get_level_values("customer_id"), index.get_level_values("cutoff")))
+        cutoffs = pd.DatetimeIndex(index.get_level_values("cutoff")).asi8  # as objects they take seconds
+        order = np.lexsort((index.get_level_values("customer_id"), cutoffs))
         if (np.diff(order) != 1).any():
             object.__setattr__(self, "frame", self.frame.iloc[order])
             object.__setattr__(self, "days", self.days[order])

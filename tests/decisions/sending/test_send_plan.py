@@ -267,3 +267,21 @@ def test_an_experiment_moves_hour_and_worth_and_plain_counts_the_hour_alone():
     assert (counted["evidence"], counted["slot"]) == ("rates", 132)
     assert np.isnan(counted["p_response"])
     assert counted["expected_value"] == pytest.approx(1.0)
+
+
+def test_hours_that_no_send_ranks_go_by_activity():
+    # Pushes were only ever counted on weekdays before noon; of the customer's week only Sunday is left.
+    messages = wanted(("c0", "hello", "push", 1.0)).assign(expires_at=pd.NaT)
+    slot = np.resize([9, 10, 33, 34], 4000)
+    answers = np.random.default_rng(7).random(4000) < np.where(slot == 10, 0.5, 0.1)
+    log = SendLog(
+        np.array([f"x{i}" for i in range(4000)], object), slot * 0, slot, np.full(4000, "push", object), answers,
+        np.full(4000, np.nan),
+    )  # fmt: skip
+    counted = SlotResponse().fit(log, np.full((4000, 168), 1 / 168))
+    free = schedule(messages, people(), rules(), counted).sends.iloc[0]
+    assert (free["evidence"], free["slot"]) == ("rates", 10)
+    sundays = Channel(id="push", quiet_hours=("00:00", "00:00"), weekdays=("Sun",))
+    left = schedule(messages, people(peaks=(150,)), rules(channels=(sundays,)), counted).sends.iloc[0]
+    assert (left["evidence"], left["slot"]) == ("activity", 150)
+    assert "of activity is expected" in left["reason"]

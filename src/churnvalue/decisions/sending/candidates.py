@@ -40,7 +40,7 @@ class Candidates:
         recent_channel: Those on the same channel.
         p_response: Probability of a response; NaN where no send tells.
         blocked: Rule that left no hour; shape (rows,).
-        evidence: What the hours rest on, for each channel.
+        evidence: What the hours rest on; shape (rows,).
     """
 
     calendars: Calendars
@@ -54,19 +54,24 @@ class Candidates:
     recent_channel: npt.NDArray[np.int16]
     p_response: npt.NDArray[np.float32]
     blocked: Ints
-    evidence: tuple[str, ...]
+    evidence: npt.NDArray[np.object_]
 
 
 def candidates(
-    messages: Messages, audience: Audience, rules: SendRules, response: SlotResponse | None, past: pd.DataFrame
+    messages: Messages,
+    audience: Audience,
+    rules: SendRules,
+    response: SlotResponse | None,
+    past: pd.DataFrame,
+    known: tuple[Calendars, Ints, Ints] | None = None,
 ) -> Candidates:
     """Return every hour each message may take, and what it is worth there.
 
     Without sends that tell of response, an hour weighs 1 + the share of activity expected in it: it decides between hours
     and never whether a message pays. With them, by the response expected there against the mean allowed hour.
-    ``past`` holds owner, channel and send_at of sends made or planned.
+    ``past`` holds owner, channel and send_at of sends made or planned, ``known`` what ``calendars_of`` tells of the messages.
     """
-    calendars, channel, zone = calendars_of(messages, audience, rules)
+    calendars, channel, zone = known or calendars_of(messages, audience, rules)
     calendar = zone[messages.owner] * len(calendars.channels) + channel
     open_hours = calendars.known[calendar]
     consent = _consent(messages, audience)

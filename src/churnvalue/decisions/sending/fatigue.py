@@ -10,7 +10,7 @@ from churnvalue.errors import DefinitionError
 # An assumption until own sends are known: one in a thousand, half as much again with each message of the week before.
 ASSUMED_RATES = (0.001, 0.0015, 0.00225, 0.003375, 0.0050625)
 WEEK = 7 * DAY
-_WORTH_SENDS = 2000.0
+WORTH_SENDS = 2000.0
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -36,8 +36,8 @@ def unsubscribe_rates(recent: npt.ArrayLike, unsubscribed: npt.ArrayLike) -> Flo
         )
     assumed = np.array(ASSUMED_RATES)
     place = np.minimum(counts, len(assumed) - 1)
-    weight = np.bincount(place, minlength=len(assumed)) + _WORTH_SENDS
-    rate = (np.bincount(place, lost, minlength=len(assumed)) + _WORTH_SENDS * assumed) / weight
+    weight = np.bincount(place, minlength=len(assumed)) + WORTH_SENDS
+    rate = (np.bincount(place, lost, minlength=len(assumed)) + WORTH_SENDS * assumed) / weight
     rising = IsotonicRegression().fit(np.arange(len(rate)), rate, sample_weight=weight)
     return np.asarray(rising.predict(np.arange(len(rate))), dtype=np.float64)
 

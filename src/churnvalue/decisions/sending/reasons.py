@@ -28,10 +28,11 @@ def reasons(choice: SlotChoice, messages: Messages, rules: SendRules, p_slot: np
     chance = (found.p_response[rows, place] if found.net.size else p_slot).tolist()
     slots = found.calendars.slot[found.calendar, place].tolist() if found.net.size else []
     late = _late_hours(choice, rules)
+    tiers = found.evidence.tolist()
     pays = np.asarray((found.net > 0).any(axis=1)).tolist()
     texts = []
     for row, (given, group, number) in enumerate(zip(choice.given.tolist(), choice.group, found.channel, strict=True)):
-        tier = found.evidence[number]
+        tier, late_hour = tiers[row], late[number] if rules.day_granularity or tiers[row] == NONE_KNOWN else ""
         if group == HOLDOUT:
             text = "not sent: held out, to measure what sends change"
         elif given == NONE:
@@ -42,17 +43,17 @@ def reasons(choice: SlotChoice, messages: Messages, rules: SendRules, p_slot: np
                 text = "not sent: no hour is left beside the customer's other messages and within capacity"
         elif group == EXPLORE:
             moved = "" if given == choice.wished[row] else "; the hour drawn first was full"
-            text = "drawn at random among the allowed hours, to learn what timing changes" + moved + late[number]
+            text = "drawn at random among the allowed hours, to learn what timing changes" + moved + late_hour
         elif tier == EXPERIMENT and not np.isnan(chance[row]):
             text = f"{100 * chance[row]:.1f} % are expected to respond, the best of all allowed{rank[row]}"
         elif tier == RATES:
             text = f"by the response counted in this hour, the best of all allowed{rank[row]}; without an experiment no claim"
         elif tier == NONE_KNOWN:
-            text = f"no time of activity is known: the first day{rank[row]}{late[number]}"
+            text = f"no time of activity is known: the first day{rank[row]}{late_hour}"
         else:
             when = f"on {_DAYS[slots[row] // 24]}s" if rules.day_granularity else "in this hour of the week"
             share = f"{100 * p_slot[row]:.1f} % of activity is expected {when}"
-            text = f"{share}, the most of all allowed{rank[row]}{late[number]}"
+            text = f"{share}, the most of all allowed{rank[row]}{late_hour}"
         texts.append(text)
     return texts
 
@@ -77,12 +78,8 @@ def _why_not(blocked: int, rules: SendRules, channel: str) -> str:
 
 def _late_hours(choice: SlotChoice, rules: SendRules) -> list[str]:
     """What to add, by channel, where all sends go out at one hour."""
-    calendars = choice.candidates.calendars
     texts = []
-    for number, channel in enumerate(calendars.channels):
-        if not rules.day_granularity and choice.candidates.evidence[number] != NONE_KNOWN:
-            texts.append("")
-            continue
+    for channel in choice.candidates.calendars.channels:
         hour = only_hour(rules, channel)
         moved = f", moved to {hour:02d}:00 by the quiet hours" if hour != rules.timing.default_hour else ""
         texts.append("; the log tells no hours, so the default hour is used" + moved)

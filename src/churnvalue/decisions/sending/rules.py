@@ -1,7 +1,7 @@
 """What a send plan is made from: the messages wanted, the customers they go to, and what holds for all."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -121,6 +121,7 @@ class Messages:
         customer: Row of the audience of each such customer; shape (customers,).
         place: Which message of its customer a row is, 0 the first; shape (rows,).
         expires: Microseconds before which it must start; shape (rows,).
+        stand_in: What a message of unknown value counts as: the mean of the others, or 1.
     """
 
     table: pd.DataFrame
@@ -129,6 +130,15 @@ class Messages:
     customer: Ints
     place: Ints
     expires: Micros
+    stand_in: float
+
+    def of(self, owners: Ints) -> "Messages":
+        """Return the messages of some customers, whose rising numbers among those written to are given."""
+        rows = np.flatnonzero(np.isin(self.owner, owners))
+        return replace(
+            self, table=self.table.iloc[rows].reset_index(drop=True), owner=np.searchsorted(owners, self.owner[rows]),
+            customer=self.customer[owners], place=self.place[rows], expires=self.expires[rows],
+        )  # fmt: skip
 
 
 def messages_of(messages: pd.DataFrame, audience: Audience) -> Messages:
@@ -171,4 +181,11 @@ def messages_of(messages: pd.DataFrame, audience: Audience) -> Messages:
         rows[starts].astype(np.int64),
         (np.arange(len(rows)) - starts[owner]).astype(np.int64),
         np.asarray(until, dtype=np.int64),
+        _stand_in(table["value"].to_numpy(np.float64)),
     )
+
+
+def _stand_in(value: Floats) -> float:
+    known = value[~np.isnan(value)]
+    mean = float(known.mean()) if len(known) else 1.0
+    return mean if mean > 0 else 1.0

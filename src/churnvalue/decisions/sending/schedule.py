@@ -1,6 +1,5 @@
 """When each customer is written to or called, over which channel, or why not: the table of sends and its words."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +7,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from churnvalue.clock import HOUR
-from churnvalue.config.timing import Channel
 from churnvalue.decisions.assignment import EXPLOIT, EXPLORE, HOLDOUT
 from churnvalue.decisions.retention import NO_ACTION
 from churnvalue.decisions.sending.calendars import HOURS
@@ -121,20 +119,6 @@ def plan_messages(plan: pd.DataFrame, rules: SendRules) -> pd.DataFrame:
     )
 
 
-def plan_sends(
-    plan: pd.DataFrame, habit: npt.NDArray[np.floating] | None, zones: str | Sequence[str], rules: SendRules
-) -> pd.DataFrame:
-    """Return one row for each customer whose action is not none, every channel under the general rules of [timing]."""
-    if habit is not None and habit.shape != (len(plan), SLOTS):
-        raise DefinitionError(
-            f"Habit must have the shape ({len(plan)}, {SLOTS}), but {habit.shape} came. Give a row each."
-        )
-    general = rules.timing.model_copy(update={"channels": tuple(Channel(id=one) for one in {*rules.channels.values()})})
-    own = SendRules(rules.as_of, general, rules.channels, rules.day_granularity, rules.salt)
-    audience = Audience(plan["customer_id"].astype(str).tolist(), zones, habit)
-    return schedule(plan_messages(plan, own), audience, own).sends[list(SEND_COLUMNS)]
-
-
 def _table(messages: Messages, audience: Audience, rules: SendRules, choice: SlotChoice) -> pd.DataFrame:
     """The rows of sends.parquet."""
     found, given = choice.candidates, choice.given
@@ -150,7 +134,6 @@ def _table(messages: Messages, audience: Audience, rules: SendRules, choice: Slo
     eligible = np.zeros((len(rows), SLOTS), dtype=bool)
     some, hours = found.allowed.nonzero()
     eligible[some, calendars.slot[calendar[some], hours]] = True
-    evidence = np.array(found.evidence, dtype=object)[found.channel] if len(rows) else np.zeros(0, object)
     table = pd.DataFrame(
         {
             "customer_id": messages.table["customer_id"],
@@ -162,7 +145,7 @@ def _table(messages: Messages, audience: Audience, rules: SendRules, choice: Slo
             "group": choice.group,
             "propensity": choice.propensity,
             "eligible_slots": found.allowed.sum(axis=1),
-            "evidence": evidence,
+            "evidence": found.evidence,
             "reason": reasons(choice, messages, rules, p_slot),
             "message": messages.table["message"],
             "p_response": np.where(sent, found.p_response[rows, place], np.nan),

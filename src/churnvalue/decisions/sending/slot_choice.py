@@ -194,11 +194,18 @@ def _after_draws(
             "send_at": found.calendars.send_at[found.calendar[rows], given],
         }
     )
-    around = candidates(messages, audience, rules, response, pd.concat([past, sent]))
-    other = np.isin(messages.owner, messages.owner[rows]) & (messages.place > 0)
-    net[other] = around.net[other]
+    owners = np.unique(messages.owner[rows])
+    other = np.flatnonzero(np.isin(messages.owner, owners))
+    before = pd.concat([past[past["owner"].isin(owners)], sent])
+    around = candidates(
+        messages.of(owners), audience, rules, response, before.assign(owner=np.searchsorted(owners, before["owner"])),
+        (found.calendars, found.channel[other], found.zone[owners]),
+    )  # fmt: skip
+    later = messages.place[other] > 0
+    other = other[later]
+    net[other] = around.net[later]
     recent, same = problem.recent.copy(), problem.recent_channel.copy()
-    recent[other], same[other] = around.recent[other], around.recent_channel[other]
+    recent[other], same[other] = around.recent[later], around.recent_channel[later]
     return problem._replace(net=net, recent=recent, recent_channel=same)
 
 

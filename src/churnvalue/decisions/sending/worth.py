@@ -22,41 +22,38 @@ def weights(
     messages: Messages,
     audience: Audience,
     given: tuple[SlotResponse | None, Bools, SendRules],
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], tuple[str, ...]]:
-    """How well each hour suits each message, NaN where it is not ranked; the response expected; and what both rest on."""
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.object_]]:
+    """How well each hour suits each message, NaN where it is not ranked; the response expected; and what both rest on.
+
+    A message whose allowed hours past sends do not rank goes by activity.
+    """
     response, allowed, rules = given
     weight, p_response = np.ones(allowed.shape, np.float32), np.full(allowed.shape, np.nan, np.float32)
-    unknown = NONE_KNOWN if audience.habit is None else ACTIVITY
-    tiers = [ACTIVITY if response is None else response.evidence(one.id) for one in calendars.channels]
-    evidence = tuple(unknown if tier == ACTIVITY else tier for tier in tiers)
+    evidence = np.full(len(calendar), NONE_KNOWN if audience.habit is None else ACTIVITY, dtype=object)
     days = audience.days()
-    for number in range(len(calendars.slots)):
+    for number, hours in enumerate(calendars.slots):
         rows = np.flatnonzero(calendar == number)
-        channel = number % len(calendars.channels)
-        hours = calendars.slots[number]
+        channel = calendars.channels[number % len(calendars.channels)].id
         here = np.ix_(rows, np.arange(len(hours.slot)))
         customer = messages.customer[messages.owner[rows]]
         habit = habit_of(audience, customer, rules)
-        ahead = (hours.send_at - rules.as_of) // DAY
-        day = days[customer][:, ahead]
-        if evidence[channel] in (ACTIVITY, NONE_KNOWN):
-            suits = habit[:, hours.slot] * day
-        else:
-            assert response is not None
+        suits, ranked = habit[:, hours.slot], allowed[here]
+        claims = np.zeros((len(rows), 1), dtype=bool)
+        tier = ACTIVITY if response is None else response.evidence(channel)
+        if response is not None and tier != ACTIVITY:
             ids = np.asarray(audience.customer_id, dtype=object)[customer]
-            rate = response.predict(calendars.channels[channel].id, habit, ids)[:, hours.slot]
-            suits = rate * day
-            p_response[here] = rate if evidence[channel] == EXPERIMENT else np.nan
-        counted = np.where(allowed[here], suits, np.nan)
-        ranked = np.isfinite(counted)
-        total = np.where(ranked, counted, 0.0).sum(axis=1, keepdims=True)
+            rate = response.predict(channel, habit, ids)[:, hours.slot]
+            told = np.asarray((np.isfinite(rate) & ranked).any(axis=1), dtype=bool)
+            ranked = ranked & (np.isfinite(rate) | ~told[:, None])
+            suits = np.where(told[:, None], rate, suits)
+            evidence[rows[told]] = tier
+            if tier == EXPERIMENT:
+                claims, p_response[here] = told[:, None], rate
+        counted = np.where(ranked, suits * days[customer][:, (hours.send_at - rules.as_of) // DAY], 0.0)
+        total = counted.sum(axis=1, keepdims=True)
         share = np.divide(counted, total, out=np.zeros_like(counted), where=total > 0)
-        if evidence[channel] == EXPERIMENT:
-            found = np.where(total > 0, share * ranked.sum(axis=1, keepdims=True), 1.0)
-        else:
-            found = 1.0 + share
-        # Hours without enough sends are not ranked, unless no other is left.
-        weight[here] = np.where(ranked.any(axis=1, keepdims=True), found, 1.0)
+        mean = np.where(total > 0, share * ranked.sum(axis=1, keepdims=True), 1.0)
+        weight[here] = np.where(ranked, np.where(claims, mean, 1.0 + share), np.nan)
     return weight, p_response, evidence
 
 
@@ -81,25 +78,23 @@ def worths(
     audience: Audience,
     rules: SendRules,
     made: tuple[Calendars, Ints, npt.NDArray[np.int16]],
-    weighed: tuple[npt.NDArray[np.float32], tuple[str, ...]],
+    weighed: tuple[npt.NDArray[np.float32], npt.NDArray[np.object_]],
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Net worth as it is ranked, and as it is expected, of each message in each hour.
 
-    A message of unknown value is one that was decided on elsewhere: it goes out if it may, and competes for hours with the
-    mean of the others, or 1.
+    A message of unknown value is one that was decided on elsewhere: it goes out if it may, and competes for hours with its
+    stand-in.
     """
     (calendars, channel, recent), (weight, evidence) = made, weighed
     value = messages.table["value"].to_numpy(np.float64)
     known = ~np.isnan(value)
-    mean = float(value[known].mean()) if known.any() else 1.0
-    stand_in = mean if mean > 0 else 1.0
     cost = np.array([one.cost for one in calendars.channels], dtype=np.float64)[channel]
     effect = np.array([one.effect for one in calendars.channels], dtype=np.float64)[channel]
-    worth = np.where(known, value * effect, stand_in)[:, None].astype(np.float32)
+    worth = np.where(known, value * effect, messages.stand_in)[:, None].astype(np.float32)
     rates = np.array(rules.unsubscribe_rates, np.float32)
     risk = np.where(known, at_risk(messages, audience, rules)[messages.owner], 0.0)[:, None].astype(np.float32)
     spent = np.where(known, cost, 0.0)[:, None].astype(np.float32) + risk * rates[np.minimum(recent, len(rates) - 1)]
-    claims = np.array([tier == EXPERIMENT for tier in evidence], dtype=bool)[channel][:, None]
+    claims = np.asarray(evidence == EXPERIMENT, dtype=bool)[:, None]
     expected = worth * np.where(claims, weight, np.float32(1.0)) - spent
     net = np.where(claims | (expected <= 0), expected, expected * weight)
     return np.where(np.isnan(weight), -np.inf, net), np.where(known[:, None], expected, np.nan).astype(np.float32)

@@ -1,0 +1,210 @@
+"""Past sends and who answered them: those of earlier plans, and the messages that the log holds."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from churnvalue import clock
+from churnvalue.clock import DAY, HOUR, Micros
+from churnvalue.decisions.assignment import HOLDOUT
+from churnvalue.events.log import MISSING, EventLog
+from churnvalue.jobs.activity import Activity, habit_of
+from churnvalue.jobs.fatigue import SENT
+from churnvalue.jobs.happened import ANSWER_DAYS
+from churnvalue.jobs.outputs import PLAN, SENDS
+from churnvalue.storage import read_manifest, read_parquet
+from churnvalue.sweep import customer_of, rows_of
+from churnvalue.timing.response import SendLog
+from churnvalue.timing.week import SLOTS
+
+MOST_SENDS = 200_000  # the latest; their hours of activity take 130 MB
+_ANSWERED = ("message_open", "message_click")
+_ANSWER_HOURS = 48
+_MINUTE = HOUR // 60
+_NEEDED = ("customer_id", "channel", "send_at", "slot", "group", "propensity", "message", "eligible")
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class PastSends:
+    """The sends of an earlier plan, as in sends.parquet, and the cutoff at which it was made."""
+
+    cutoff: int
+    sends: pd.DataFrame
+
+
+def read_past_sends(folders: Iterable[Path]) -> tuple[tuple[PastSends, ...], tuple[str, ...]]:
+    """Return the sends of past plans, earliest first, and a note on every folder that holds none to learn from."""
+    found, notes = [], []
+    for folder in folders:
+        whole = {PLAN, SENDS} <= set(read_manifest(folder)["files"])
+        cutoffs = read_parquet(folder, PLAN)["cutoff"].to_pylist() if whole else []
+        sends = read_parquet(folder, SENDS).to_pandas() if whole else pd.DataFrame()
+        if len(cutoffs) and set(_NEEDED) <= set(sends.columns):
+            found.append(PastSends(clock.micros(cutoffs[0]), sends[list(_NEEDED)]))
+        else:
+            notes.append(
+                f"{folder} holds no sends with the hours they could have taken: nothing is learned of hours there."
+            )
+    return tuple(sorted(found, key=lambda one: one.cutoff)), tuple(notes)
+
+
+def sends_of_plans(
+    log: EventLog, outcome: str, activity: Activity, past: Sequence[PastSends], cutoff: int
+) -> tuple[SendLog, npt.NDArray[np.float32], dict[str, int]]:
+    """Return the sends of plans as they were assigned, whether or not they went out, and what is left out.
+
+    With them the hours of activity of each send's customer as known when its plan was made; shape (sends, 168).
+    """
+    tables = [one.sends.assign(made=one.cutoff, propensity=_if_sent(one.sends)) for one in past]
+    table = pd.concat(tables) if tables else pd.DataFrame(columns=[*_NEEDED, "made"])
+    table = table[table["send_at"].notna()].drop_duplicates(["customer_id", "message", "channel", "send_at"])
+    customer = (
+        pd.Index(log.customers.to_pandas()).get_indexer(pd.Index(table["customer_id"], dtype="str")).astype(np.int64)
+    )
+    at: Micros = np.asarray(table["send_at"].astype("datetime64[us, UTC]").astype("int64"), dtype=np.int64)
+    over, known = at < cutoff - ANSWER_DAYS * DAY, customer >= 0
+    kept = _latest(np.flatnonzero(over & known), at, customer)
+    left_out = {
+        "the time to answer is not over": int((~over).sum()),
+        "the log does not know the customer": int((over & ~known).sum()),
+        f"only the latest {MOST_SENDS:,} of plans are": int((over & known).sum()) - len(kept),
+    }
+    table, customer, at = table.iloc[kept], customer[kept], at[kept]
+    channel = table["channel"].to_numpy(dtype=object)
+    rows = _rows_of(log, (outcome, *_ANSWERED), cutoff)
+    started = _started(log, customer, channel, at)
+    delay = _wait(customer, started, customer_of(log, rows), log.event_time[rows])
+    delay = np.where(delay < ANSWER_DAYS * DAY, delay, np.nan)
+    eligible = np.frombuffer(bytes.fromhex("".join(table["eligible"])), np.uint8).reshape(len(table), SLOTS // 8)
+    sends = SendLog(
+        customer_id=table["customer_id"].to_numpy(dtype=object),
+        sent_at=at,
+        slot=table["slot"].to_numpy(np.int64),
+        channel=channel,
+        responded=~np.isnan(delay),
+        propensity=table["propensity"].to_numpy(np.float64),
+        eligible=np.unpackbits(eligible, axis=1).astype(bool),
+        delay_seconds=_seconds(log, delay),
+    )
+    return sends, _habits(activity, table["made"].to_numpy(np.int64), customer), left_out
+
+
+def _if_sent(sends: pd.DataFrame) -> Floats:
+    """Chance of each hour given that the customer was not held out; 1 where the hour was certain."""
+    held = sends.loc[sends["group"] == HOLDOUT, "propensity"]
+    chance = sends["propensity"].to_numpy(np.float64) / (1.0 - (float(held.iloc[0]) if len(held) else 0.0))
+    return np.where(chance > 1.0 - 1e-9, 1.0, chance)
+
+
+def _habits(activity: Activity, made: Ints, customer: Ints) -> npt.NDArray[np.float32]:
+    """Hours of activity of each send's customer as known when its plan was made.
+
+    How own events are drawn to those of others is learned once, at the earliest plan: no send knows more than its plan.
+    """
+    habits = np.empty((len(customer), SLOTS), np.float32)
+    if len(customer):
+        habit, _ = activity.habit(int(made.min()))
+    for cutoff in np.unique(made):
+        rows = np.flatnonzero(made == cutoff)
+        habits[rows] = habit_of(habit, activity.counts(int(cutoff)), customer[rows])
+    return habits
+
+
+def sends_of_log(log: EventLog, cutoff: int) -> tuple[SendLog, dict[str, int]]:
+    """Return the log's own messages, whose policy is not known, and what is left out."""
+    sent, at = _rows_of(log, (SENT,), cutoff), log.event_time
+    over, named = at[sent] < cutoff - _ANSWER_HOURS * HOUR, log.channel.codes[sent] != MISSING
+    usable = sent[over & named]
+    learned = usable[_latest(np.arange(len(usable)), at[usable], customer_of(log, usable))]
+    left_out = {
+        "the time to answer is not over": int((~over).sum()),
+        "the log states no channel": int((over & ~named).sum()),
+        f"only the latest {MOST_SENDS:,} of the log are": len(usable) - len(learned),
+    }
+    since = int(at[learned].min(initial=cutoff))
+    sent = sent[at[sent] >= since]
+    delay = _answer_delays(log, sent, _rows_of(log, _ANSWERED, cutoff))[np.searchsorted(sent, learned)]
+    names = np.array([*log.channel.names, None], dtype=object)
+    sends = SendLog(
+        customer_id=np.asarray(log.customers.take(customer_of(log, learned)).to_pandas(), dtype=object),
+        sent_at=at[learned],
+        slot=clock.hour_of_week(log.wall_clock[learned]).astype(np.int64),
+        channel=names[log.channel.codes[learned]],
+        responded=~np.isnan(delay),
+        propensity=np.full(len(learned), np.nan),
+        delay_seconds=_seconds(log, delay),
+    )
+    return sends, left_out
+
+
+def _answer_delays(log: EventLog, sent: Ints, came: Ints) -> Floats:
+    """Microseconds to the first answer within two days of each message; NaN if there is none.
+
+    An answer belongs to the latest message before it, by its own channel where it states one.
+    """
+    customer, channel = customer_of(log, sent), log.channel.codes
+    delay = np.full(len(sent), np.nan)
+    width = len(log.channel.names)
+    stated = channel[came] != MISSING
+    for answers, key in ((came[stated], customer * width + channel[sent]), (came[~stated], customer * width)):
+        own = customer_of(log, answers) * width + np.maximum(channel[answers], 0)
+        latest = last_before(own, log.event_time[answers], key, log.event_time[sent])
+        answers, latest = answers[latest >= 0], latest[latest >= 0]
+        waited = log.event_time[answers] - log.event_time[sent[latest]]
+        in_time = waited < _ANSWER_HOURS * HOUR
+        np.fmin.at(delay, latest[in_time], waited[in_time].astype(np.float64))
+    return delay
+
+
+def _rows_of(log: EventLog, kinds: Sequence[str], cutoff: int) -> Ints:
+    """Events of some kinds, by customer and time."""
+    return np.sort(np.concatenate([rows_of(log, kind, clock.before(cutoff), cutoff) for kind in dict.fromkeys(kinds)]))
+
+
+def _latest(rows: Ints, times: Micros, customer: Ints) -> Ints:
+    """At most 200,000 of the rows: the latest, of the same moment by customer; in their order."""
+    return np.sort(rows[np.lexsort((customer[rows], -times[rows]))[:MOST_SENDS]])
+
+
+def _seconds(log: EventLog, delay: Floats) -> Floats | None:
+    """Delays in seconds; None where the log knows no seconds, so that all that is quick would look made by a machine."""
+    return delay / 1e6 if (log.event_time % _MINUTE != 0).any() else None
+
+
+def _started(log: EventLog, customer: Ints, channel: npt.NDArray[np.object_], planned: Micros) -> Micros:
+    """When each message really went out: the first that the log holds within its hour, else as planned."""
+    end = int(planned.max(initial=clock.BEGINNING)) + HOUR
+    rows = _rows_of(log, (SENT,), end)
+    width = len(log.channel.names) + 1
+    own = customer * width + pd.Index(log.channel.names).get_indexer(pd.Index(channel)) + 1
+    key = customer_of(log, rows) * width + log.channel.codes[rows] + 1
+    waited = _wait(own, planned, key, log.event_time[rows])
+    return planned + np.where(waited < HOUR, waited, 0).astype(np.int64)
+
+
+def _wait(asked_key: Ints, asked_at: Micros, key: Ints, at: Micros) -> Floats:
+    """Microseconds from each moment asked for to the first ``at`` of the same key from then on; NaN if there is none."""
+    following = last_before(asked_key, -asked_at, key, -at)
+    found = following >= 0
+    waited = np.full(len(asked_at), np.nan)
+    waited[found] = at[following[found]] - asked_at[found]
+    return waited
+
+
+def last_before(asked_key: Ints, asked_at: Micros, key: Ints, at: Micros) -> Ints:
+    """Return the place in ``at`` of the last moment of the same key at or before each asked for, -1 if there is none."""
+    n = len(at)
+    keys = np.concatenate([key, asked_key])
+    order = np.lexsort((np.concatenate([at, asked_at]), keys))  # stable: of the same moment what is known comes first
+    place = np.maximum.accumulate(np.where(order < n, np.arange(len(order)), 0))
+    candidate = order[place]
+    found = np.empty(len(keys), np.int64)
+    found[order] = np.where((candidate < n) & (keys[candidate] == keys[order]), candidate, -1)
+    return found[n:]
