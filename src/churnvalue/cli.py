@@ -222,7 +222,7 @@ def report(
 
 @app.command()
 def promote(
-    model: Annotated[str, typer.Argument(help="churn, orders, spend or value.")],
+    model: Annotated[str, typer.Argument(help="churn, orders, spend, value or return.")],
     version: Annotated[int, typer.Argument(help="Which version to make champion.")],
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
