@@ -11,10 +11,9 @@ Pareto/NBD, its level from the three newest closed fortnights, the hour from the
 "target" is the best that any single method had reached before on this protocol. Intervals are of 400 draws of customers.
 """
 
-import argparse
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -23,10 +22,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from benchmarks.resources import peak_mb
-from benchmarks.results_table import RESULTS, Result, save, tables, versions, write_readme
+from benchmarks.claims import finished
+from benchmarks.results_table import Result
+from benchmarks.runner import Part
 from churnvalue.clock import DAY, HOUR, hour_of_week
 from churnvalue.datasets import load_online_retail
 from churnvalue.models.pareto_nbd import ParetoNBD
@@ -268,35 +267,17 @@ def machine_claims(table: pd.DataFrame) -> list[Result]:
     return [Result(claim, data, "share flagged", float(found.mask.mean()), 0.001, "allowed", "lower", note=note)]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.timing_habit", description=(__doc__ or "").split("\n")[0]
-    )
-    parser.add_argument("--data", type=Path, required=True, help="folder with online_retail_ii/")
-    parser.add_argument("--quick", action="store_true", help="fewer draws; kept in results/quick")
-    parser.add_argument("--out", type=Path, help="folder of timing_habit.json")
-    given = parser.parse_args()
-    draws, out = (40, RESULTS / "quick") if given.quick else (400, RESULTS)
-    path = (given.out or out) / "timing_habit.json"
-    with threadpool_limits(1):
-        table = orders(load_online_retail(given.data))
-        results: list[Result] = []
-        parts: tuple[Callable[[], list[Result]], ...] = (
-            partial(habit_claims, table, draws),
-            partial(joint_claims, table, draws),
-            partial(machine_claims, table),
-        )
-        for claims in parts:
-            start = time.perf_counter()
-            made = claims()
-            seconds = time.perf_counter() - start
-            extra = {"seconds": seconds, "peak_mb": peak_mb(), "versions": versions(), "seed": SEED}
-            results += [replace(row, **extra) for row in made]  # type: ignore[arg-type]
-    print(tables(results), flush=True)
-    save(results, path)
-    if path.parent == RESULTS:
-        write_readme()
+def _part(claims: Callable[[pd.DataFrame, int], list[Result]]) -> Part:
+    def run(data: Path, quick: bool) -> list[Result]:
+        start = time.perf_counter()
+        made = claims(orders(load_online_retail(data)), 40 if quick else 400)
+        return finished(made, time.perf_counter() - start)
+
+    return run
 
 
-if __name__ == "__main__":
-    main()
+PARTS: dict[str, Part] = {
+    "habit": _part(habit_claims),
+    "joint": _part(joint_claims),
+    "machines": _part(lambda table, _: machine_claims(table)),
+}

@@ -13,7 +13,6 @@ base, lists of features, and a separate choice of members for customers of one p
 `train` learns the same curve from a sample of customers and serves it without weekdays, beside the churn model.
 """
 
-import argparse
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -24,11 +23,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from benchmarks import origins as logs
 from benchmarks.claims import SEED, finished
-from benchmarks.results_table import RESULTS, Result, number, save, tables, write_readme
+from benchmarks.results_table import Result, number
+from benchmarks.runner import Part
 from churnvalue import clock
 from churnvalue.config import Config
 from churnvalue.engines import read_log
@@ -182,29 +181,18 @@ def results(found: Foretold, split: Split, kind: str, draws: int) -> list[Result
     return rows
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.timing_next_purchase", description=(__doc__ or "").split("\n")[0]
-    )
-    parser.add_argument("--data", type=Path, required=True, help="folder with online_retail_ii/ and, if wanted, cdnow/")
-    parser.add_argument("--quick", action="store_true", help="fewer draws; kept in results/quick")
-    parser.add_argument("--only", choices=("retail", "cdnow"), help="one log, shown and not kept")
-    given = parser.parse_args()
-    made: list[Result] = []
-    with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
-        for name, split, read in (("retail", RETAIL, logs.online_retail), ("cdnow", CDNOW, logs.cdnow)):
-            if given.only in (None, name):
-                start = time.perf_counter()
-                config = read(given.data, Path(folder))
-                found = foretell(config, split)
-                rows = results(found, split, config.outcome.kind, 20 if given.quick else 200)
-                made += finished(rows, time.perf_counter() - start)
-    if given.only is None:
-        save(made, (RESULTS / "quick" if given.quick else RESULTS) / "timing_next_purchase.json")
-        if not given.quick:
-            write_readme()
-    print(tables(made))
+def _part(split: Split, read: Callable[[Path, Path], Config]) -> Part:
+    def run(data: Path, quick: bool) -> list[Result]:
+        start = time.perf_counter()
+        with tempfile.TemporaryDirectory() as folder:
+            config = read(data, Path(folder))
+            rows = results(foretell(config, split), split, config.outcome.kind, 20 if quick else 200)
+        return finished(rows, time.perf_counter() - start)
+
+    return run
 
 
-if __name__ == "__main__":
-    main()
+PARTS: dict[str, Part] = {
+    "next-purchase-retail": _part(RETAIL, logs.online_retail),
+    "next-purchase-cdnow": _part(CDNOW, logs.cdnow),
+}

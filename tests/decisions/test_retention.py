@@ -6,34 +6,10 @@ import pytest
 
 from churnvalue.config import Action, Floor, Retention, ServiceLevel, Value
 from churnvalue.decisions.candidates import Known, assumed_effects
-from churnvalue.decisions.retention import RetentionPlan, plan_retention
+from churnvalue.decisions.retention import COLUMNS, RetentionPlan, plan_retention
 from churnvalue.decisions.tiers import tiers
 from churnvalue.errors import DefinitionError
 
-COLUMNS = [
-    "customer_id",
-    "cutoff",
-    "tier",
-    "service_level",
-    "action",
-    "expected_profit",
-    "profit_p10",
-    "profit_p90",
-    "cost",
-    "service_profit",
-    "service_cost",
-    "group",
-    "propensity",
-    "eligible",
-    "planned_action",
-    "p_stay_change",
-    "stake",
-    "p_profit",
-    "evidence",
-    "policy_version",
-    "reason",
-    "next_category",
-]
 CERTAIN = Retention(holdout=0.0, explore=0.0)
 
 
@@ -74,7 +50,7 @@ def within_limits(plan: RetentionPlan, retention: Retention):
 def test_by_hand():
     plan = plan_retention(small([70.0, 70.0, 1.0, -2.0, np.nan], [0.5, 0.0, 0.5, 0.5, 0.5]), CERTAIN, Value())
     table = plan.plan
-    assert list(table.columns) == COLUMNS
+    assert tuple(table.columns) == COLUMNS
     assert table["action"].tolist() == ["call", "none", "none", "none", "none"]
     assert table["expected_profit"].tolist() == [pytest.approx(17.0), 0.0, 0.0, 0.0, 0.0]
     assert table["cost"].tolist() == [4.0, 0.0, 0.0, 0.0, 0.0]

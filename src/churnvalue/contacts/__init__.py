@@ -4,6 +4,7 @@ from churnvalue.contacts.experiments import Experiment, experiments, summary
 from churnvalue.contacts.mapping import COLUMNS
 from churnvalue.contacts.reading import NO_ACTION, Contacts, read_contacts
 from churnvalue.contacts.sample_ratio import SampleRatio, sample_ratio
+from churnvalue.contacts.words import account_words
 
 __all__ = [
     "COLUMNS",
@@ -11,6 +12,7 @@ __all__ = [
     "Contacts",
     "Experiment",
     "SampleRatio",
+    "account_words",
     "experiments",
     "read_contacts",
     "sample_ratio",

@@ -10,6 +10,7 @@ from churnvalue.clock import DAY
 from churnvalue.config import Config, EventColumns, EventSource
 from churnvalue.config import Contacts as Settings
 from churnvalue.engines.session import Session
+from churnvalue.errors import SourceError
 from churnvalue.events.log import Account
 from churnvalue.events.mapping import map_source
 from churnvalue.events.source import Source
@@ -28,7 +29,12 @@ def map_contacts(config: Config, session: Session, until: int) -> list[ir.Table]
     Raises:
         SourceError: If a column is missing (names a near match) or of a type that cannot play its part.
     """
-    return _own(config.contacts, session) if config.contacts.source else _of_log(config, session, until)
+    if not config.contacts.source:
+        return _of_log(config, session, until)
+    try:
+        return _own(config.contacts, session)
+    except SourceError as error:
+        raise SourceError(f"[contacts]: {str(error).replace('this [[events]]', '[contacts]')}") from error
 
 
 def usable(rows: ir.Table, until: int) -> ir.Table:
@@ -85,7 +91,23 @@ def _own(settings: Settings, session: Session) -> list[ir.Table]:
 
 def _number(name: str, part: str, source: Source, session: Session) -> ir.FloatingValue:
     value = source.column(name, part)
-    return value.cast("float64") if value.type().is_boolean() else number(name, part, source, session)
+    if value.type().is_boolean():
+        return value.cast("float64")
+    return _yes_or_no(value, source, session) if part == "redeemed" and value.type().is_string() else number(
+        name, part, source, session
+    )
+
+
+def _yes_or_no(value: ir.StringValue, source: Source, session: Session) -> ir.FloatingValue:
+    """Return the text of a truth as 0 or 1: CSV knows no other."""
+    written = value.strip().lower()
+    read = ibis.cases((written == "true", 1.0), (written == "false", 0.0), else_=written.try_cast("float64"))
+    unread = session.scalar(value.min(where=value.notnull() & read.isnull()))
+    if unread is not None:
+        raise SourceError(
+            f"redeemed of {source.name} must be 0 or 1, or true or false, but '{unread}' came. Rewrite the column."
+        )
+    return read
 
 
 def _of_log(config: Config, session: Session, until: int) -> list[ir.Table]:

@@ -31,7 +31,7 @@ class Contacts:
             unknown), experiment (missing outside one).
         account: Rows read, kept, repeated, later than could be known, and quarantined by reason.
         strangers: Customers in the frame of whom the log holds no event.
-        stated: Probability of each action as configured, for experiments whose rows state none.
+        stated: Probability of each action as configured, for experiments whose rows state none; the control's as of "none".
     """
 
     frame: pd.DataFrame
@@ -72,7 +72,8 @@ def read_contacts(config: Config, log: EventLog, as_of: int | None = None) -> Co
     frame["redeemed"] = frame["redeemed"].astype("boolean")
     known = pd.Index(log.customers.to_pandas())
     strangers = int((~pd.Index(frame["customer_id"].unique()).isin(known)).sum())
-    return Contacts(frame, found, strangers, dict(config.contacts.propensity))
+    stated = {NO_ACTION if one == config.contacts.control else one: p for one, p in config.contacts.propensity.items()}
+    return Contacts(frame, found, strangers, stated)
 
 
 def _frame(arrow: pa.Table, control: str) -> pd.DataFrame:

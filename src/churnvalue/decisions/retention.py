@@ -17,6 +17,21 @@ from churnvalue.effects.action_effects import ASSUMPTION, EXPERIMENT
 NO_ACTION = "none"
 POLICY_VERSION = "net value 2"
 AS_TODAY = "as today"
+COLUMNS = (
+    *(
+        "customer_id",
+        "cutoff",
+        "tier",
+        "service_level",
+        "action",
+        "expected_profit",
+        "profit_p10",
+        "profit_p90",
+        "cost",
+    ),
+    *("group", "propensity", "eligible", "reason", "evidence", "policy_version"),
+    *("planned_action", "p_stay_change", "stake", "p_profit", "service_profit", "service_cost", "next_category"),
+)
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -27,7 +42,9 @@ class RetentionPlan:
     """What to do for whom.
 
     Attributes:
-        plan: One row for every scored customer, by customer_id, with the columns of plan.parquet.
+        plan: One row for every scored customer, by customer_id, with ``COLUMNS``. ``expected_profit`` and its quantiles, ``cost``
+            and ``p_profit`` are of the action given, beside the level of service; ``evidence``, ``p_stay_change`` and ``stake``
+            belong to ``planned_action``; service has its own profit and cost, both over the value horizon.
         curve: Budget, cost, expected profit, customers and marginal profit of the whole plan, exploration
             included. It starts where exploration is paid for and passes through the given budget.
         price: Profit that the next unit of money would add; 0 when the budget is enough.
@@ -97,6 +114,7 @@ def plan_retention(
         for reason, action, offer in zip(reasons(customers, outcome, retention), choice, offered, strict=True)
     ]
     plan["next_category"] = pd.array(offered, dtype="str")
+    plan = plan[list(COLUMNS)]
     curve = _with_explored(allocation.curve, plan)
     worth = f"Value is the margin of the next {value.horizon_days} days, discounted at {100 * value.discount_rate:g} % a year."
     told = notes(customers, outcome, plan, curve, retention)

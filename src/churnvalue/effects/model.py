@@ -98,7 +98,7 @@ class EffectModel:
         for code, action in enumerate((self.control, *self.actions)):
             codes[ids == action] = code
         compared = (codes == CONTROL).any() and (codes > CONTROL).any()
-        whole = make_trial(X, codes, stayed, propensity) if compared else None
+        whole = make_trial(X, codes, stayed, propensity, (self.control, *self.actions)) if compared else None
         trial = self._studied(whole, int((codes == OTHER).sum()))
         self.redemption_ = np.array([(self.redemption or {}).get(action, 0.0) for action in self.supported_])
         if trial is not None:

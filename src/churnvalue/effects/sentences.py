@@ -12,7 +12,7 @@ def of_average(action: str, measured: Estimate, prior: Estimate | None, both: Es
     text = f"{action}: measured {_shown(measured)} on average"
     if prior is None:
         return f"{text}; nothing was assumed."
-    return f"{text}, assumed {_shown(prior)}; by precision {both.value:+.4f}, the assumption weighing {weight:.0%}."
+    return f"{text}, assumed {_shown(prior)}; by precision {_points(both.value)}, the assumption weighing {weight:.0%}."
 
 
 def of_gate(learner: str, verdict: Verdict, slopes: Sequence[Estimate], by_value: bool) -> str:
@@ -37,8 +37,13 @@ def of_harm(action: str, found: Harm) -> str:
     text = f"{action}: {found.customers:,} rows with a negative effect, measured {_shown(found.group)}"
     if found.certain:
         return f"{text}; harm is shown and kept."
-    return f"{text}; no harm is shown, effects below {found.knot:.4f} are lifted to 0 or more."
+    return f"{text}; no harm is shown, effects below {_points(found.knot)} are lifted to 0 or more."
 
 
 def _shown(estimate: Estimate) -> str:
-    return f"{estimate.value:+.4f} ± {estimate.se:.4f}"
+    return f"{_points(estimate.value)} ± {100 * estimate.se:.1f}"
+
+
+def _points(change: float) -> str:
+    """Return a change of the chance to stay as the verdict on a plan states it."""
+    return f"{100 * change:+.1f} points"

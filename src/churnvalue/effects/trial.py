@@ -12,6 +12,7 @@ from churnvalue.errors import ExperimentError
 CONTROL = 0
 OTHER = -1
 SAMPLE_RATIO_P = 0.001
+_LEAST_P = 1e-15  # below it the normal tail says no more than "never"
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -65,10 +66,16 @@ class Trial:
         return float(weights.sum() ** 2 / (weights**2).sum()) if len(weights) else 0.0
 
 
-def make_trial(X: pd.DataFrame, arm: npt.ArrayLike, outcome: npt.ArrayLike, propensity: npt.ArrayLike | None) -> Trial:
+def make_trial(
+    X: pd.DataFrame,
+    arm: npt.ArrayLike,
+    outcome: npt.ArrayLike,
+    propensity: npt.ArrayLike | None,
+    names: tuple[str, ...] = (),
+) -> Trial:
     """Return the checked experiment.
 
-    Without propensities the arms' shares are taken, as in a plain A/B test.
+    Without propensities the arms' shares are taken, as in a plain A/B test. ``names`` of control and actions are for errors.
 
     Raises:
         ExperimentError: If a feature is no number, lengths differ, an outcome is missing, or there is no control or no action.
@@ -96,7 +103,7 @@ def make_trial(X: pd.DataFrame, arm: npt.ArrayLike, outcome: npt.ArrayLike, prop
         given = (sizes / len(arms))[np.searchsorted(each, arms)]
     else:
         given = np.asarray(propensity, dtype=np.float64)
-        _check(arms, given)
+        _check(arms, given, names)
     customers = customer_hashes(X.index)
     content = pd.util.hash_pandas_object(X).to_numpy()
     order = np.lexsort((given, outcomes, content, arms, customers))
@@ -110,7 +117,7 @@ def customer_hashes(index: pd.Index) -> npt.NDArray[np.uint64]:
     return np.asarray(pd.util.hash_array(ids, hash_key="churnvalue folds", categorize=False), dtype=np.uint64)
 
 
-def _check(arms: Ints, propensity: Floats) -> None:
+def _check(arms: Ints, propensity: Floats, names: tuple[str, ...]) -> None:
     """Refuse propensities that leave no choice, or that the sizes of the arms contradict."""
     wrong = ~((propensity > 0) & (propensity < 1)) if len(propensity) == len(arms) else np.ones(1, dtype=np.bool_)
     if wrong.any():
@@ -126,7 +133,9 @@ def _check(arms: Ints, propensity: Floats) -> None:
     if p_value < SAMPLE_RATIO_P:
         worst = int(np.argmax(np.abs(scores)))
         due = len(arms) * len(weights[worst]) / weights[worst].sum()
+        arm = f"'{names[studied[worst]]}'" if names else str(studied[worst])
+        chance = f"p = {p_value:.1e}" if p_value > _LEAST_P else f"p < {_LEAST_P:g}"
         raise ExperimentError(
-            f"Arms must have the sizes their propensities say, but arm {studied[worst]} has {len(weights[worst]):,} rows "
-            f"and about {due:,.0f} are due (p = {p_value:.1e}). Find out how rows were lost or assigned."
+            f"Arms must have the sizes their propensities say, but arm {arm} has {len(weights[worst]):,} rows "
+            f"and about {due:,.0f} are due ({chance}). Find out how rows were lost or assigned."
         )

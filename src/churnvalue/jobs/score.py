@@ -185,9 +185,10 @@ def _table(frame: pd.DataFrame, scores: pd.DataFrame, champions: Champions) -> p
     none = pa.nulls(len(scores), pa.list_(DRIVER))
     spend = champions.spend
     versions = ", ".join(f"{name} {version}" for name, version in champions.versions.items())
-    columns: dict[str, Any] = {
-        name: pa.array(scores[name], SCHEMA.field(name).type, from_pandas=True) for name in scores.columns
-    }
+    plain = pa.Table.from_pandas(
+        scores, pa.schema([SCHEMA.field(name) for name in scores.columns]), preserve_index=False
+    )
+    columns: dict[str, Any] = {name: plain[name] for name in plain.column_names}
     columns["drivers"] = drivers(champions.churn.churn, frame, champions.features)
     columns["spend_drivers"] = drivers(spend.spend, frame, champions.features) if spend else none
     columns["model_versions"] = pa.array([versions] * len(scores), pa.string())

@@ -1,0 +1,166 @@
+"""What each action changes, from the experiments among the contacts, else as assumed; and what actions really were."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from churnvalue import clock
+from churnvalue.config import Action, Config
+from churnvalue.contacts import NO_ACTION, Contacts, Experiment, account_words, experiments, read_contacts, summary
+from churnvalue.decisions.candidates import assumed_effects
+from churnvalue.effects.action_effects import ActionEffects, combine
+from churnvalue.effects.model import EffectModel
+from churnvalue.effects.support import ENOUGH_CUSTOMERS
+from churnvalue.errors import HistoryError, ExperimentError
+from churnvalue.events.log import EventLog
+from churnvalue.features import Feature, expand
+from churnvalue.frames import feature_frame, training_frame
+
+# Few and plain: an experiment is small beside a log, and what is asked is who differs, not who leaves.
+_DESCRIBED_BY: tuple[dict[str, Any], ...] = (
+    {"use": ["days_since_last", "days_since_first"], "kind": "@outcome"},
+    {"use": "event_count", "kind": "@outcome", "days": [90, 365]},
+    {"use": "amount_total", "kind": "@outcome", "days": 365},
+    {"use": "amount_mean", "kind": "@outcome", "days": "all"},
+    {"use": "gap_mean", "kind": "@outcome"},
+    {"use": "event_count", "kind": ["visit", "ticket"], "days": 90},
+    {"use": ["open_rate", "click_rate"], "days": 365},
+    {"use": "return_share", "days": 365},
+)
+
+
+def effects(config: Config, log: EventLog, scores: pd.DataFrame, cutoff: int) -> tuple[ActionEffects, tuple[str, ...]]:
+    """Return each action's effects from the largest experiment that says enough of it, else as assumed; and notes.
+
+    Args:
+        config: Actions, contacts.
+        log: As it was known before the cutoff.
+        scores: By customer_id.
+        cutoff: Of the scores, microseconds UTC; contacts from then on are not read.
+    """
+    contacts = read_contacts(config, log, cutoff)
+    drawn = experiments(contacts)
+    actions, observed = _as_observed(config.retention.actions, contacts)
+    found = assumed_effects(scores["p_churn"].to_numpy(dtype=np.float64), actions)
+    closed, waiting = _readable(drawn, config, min(cutoff, log.observed_until))
+    notes = [*account_words(contacts, drawn), *observed, *waiting]
+    if config.contacts.source and not contacts.account.read:
+        notes.append(f"{config.contacts.source} of [contacts] holds no row: all effects are assumed.")
+    still = {action.id: action for action in actions}
+    for one in sorted(closed, key=lambda one: (-len(one.frame), one.name)):
+        taken = sorted({action.id for action in actions} & set(one.counts) - set(still))
+        if taken:
+            notes.append(f"Experiment {one.name} is not used for {', '.join(taken)}: a larger one was.")
+        wanted = tuple(action for name, action in still.items() if name in one.counts)
+        if not wanted:
+            continue
+        try:
+            learnt, said = _learnt(config, log, one, wanted, scores)
+        except (HistoryError, ExperimentError) as error:
+            notes.append(f"Experiment {one.name} cannot be read: {error}")
+            continue
+        notes.extend(said)
+        if learnt is not None:
+            still = {name: action for name, action in still.items() if name not in learnt.actions}
+            found = combine(learnt, found).select(tuple(action.id for action in actions))
+    return found, tuple(notes)
+
+
+def _as_observed(actions: tuple[Action, ...], contacts: Contacts) -> tuple[tuple[Action, ...], list[str]]:
+    """Return the actions with the share that was seen to redeem, where it is known of enough offers; and notes."""
+    seen, found, notes = summary(contacts), [], []
+    for action in actions:
+        row = seen.loc[action.id] if action.id in seen.index else None
+        used = row is not None and row["noted"] >= ENOUGH_CUSTOMERS
+        found.append(action.model_copy(update={"redemption": float(row["redemption"])}) if used else action)
+        parts = []
+        if row is not None and not np.isnan(row["mean_cost"]):
+            expected = action.contact_cost + found[-1].redemption * action.incentive
+            parts.append(f"{row['contacts']:,.0f} contacts cost {row['mean_cost']:.2f} on average, planned are {expected:.2f}")
+        if row is not None and row["noted"]:
+            instead = "used instead of" if used else f"too few ({ENOUGH_CUSTOMERS} needed) to replace"
+            parts.append(
+                f"{row['redemption']:.0%} of {row['noted']:,.0f} offers were redeemed, {instead} the configured"
+                f" {action.redemption:.0%}"
+            )
+        if parts:
+            notes.append(f"{action.id}: {'; '.join(parts)}.")
+    return tuple(found), notes
+
+
+def _readable(
+    drawn: tuple[Experiment, ...], config: Config, known_until: int
+) -> tuple[list[Experiment], list[str]]:
+    """Return the experiments that can be learnt from, and a note on each other."""
+    actions = {action.id for action in config.retention.actions}
+    closed, notes = [], []
+    for one in drawn:
+        last = clock.micros(one.frame["event_time"].max().to_pydatetime())
+        until = last + config.outcome.horizon_days * clock.DAY
+        if one.unfit:
+            notes.append(f"Experiment {one.name} teaches nothing: {one.unfit.removesuffix('.')}.")
+        elif NO_ACTION not in one.counts or not set(one.counts) & actions:
+            notes.append(
+                f"Experiment {one.name} compares none of the configured actions with '{config.contacts.control}'."
+            )
+        elif until > known_until:
+            notes.append(f"Experiment {one.name} can be read from {clock.text(until)} on: its outcomes are still open.")
+        else:
+            closed.append(one)
+    return closed, notes
+
+
+def _learnt(
+    config: Config, log: EventLog, experiment: Experiment, actions: tuple[Action, ...], scores: pd.DataFrame
+) -> tuple[ActionEffects | None, tuple[str, ...]]:
+    """Return the effects, on the scored customers, of the actions that an experiment supports."""
+    features = _features(config, log)
+    # Described and followed from the midnight before the contact, so that nothing after it describes anybody.
+    day = experiment.frame["event_time"].dt.floor("D")
+    cutoffs = [clock.micros(one.to_pydatetime()) for one in sorted(day.unique())]
+    described = training_frame(log, features, cutoffs, config.population, config.outcome)
+    places = pd.MultiIndex.from_arrays([experiment.frame["customer_id"], day.dt.as_unit("us")])
+    rows = described.features.index.get_indexer(places)
+    inside = experiment.frame[rows >= 0]
+    rows = rows[rows >= 0]
+    outside = len(experiment.frame) - len(inside)
+    model = EffectModel(
+        actions=tuple(action.id for action in actions),
+        control=NO_ACTION,
+        save_rates={action.id: action.save_rate for action in actions},
+        redemption={action.id: action.redemption for action in actions},
+    )
+    redeemed = inside["redeemed"].astype("Float64")
+    enough = redeemed.groupby(inside["action"]).transform("count") >= ENOUGH_CUSTOMERS
+    model.fit(
+        described.features.iloc[rows].set_axis(inside["customer_id"].to_numpy(), axis=0),
+        inside["action"].to_numpy(),
+        1.0 - described.targets["churned"].to_numpy()[rows],
+        inside["propensity"].to_numpy(),
+        _worth(described.features.iloc[rows], config),
+        redeemed.where(enough).to_numpy(dtype=np.float64, na_value=np.nan),
+    )
+    left = f", {outside:,} of its customers outside [population] left out" if outside else ""
+    said = (f"Experiment {experiment.name}: {len(inside):,} customers from {day.min():%Y-%m-%d}{left}.",)
+    if not model.supported_:
+        return None, (*said, *model.notes_)
+    now = feature_frame(log, features, clock.micros(scores["cutoff"].iloc[0].to_pydatetime()), config.population)
+    now = now.droplevel("cutoff").reindex(scores["customer_id"])
+    return model.predict(now, scores["p_churn"].to_numpy(dtype=np.float64)).select(model.supported_), said
+
+
+def _features(config: Config, log: EventLog) -> tuple[Feature, ...]:
+    def named(entry: dict[str, Any]) -> dict[str, Any]:
+        return {key: config.outcome.kind if value == "@outcome" else value for key, value in entry.items()}
+
+    wanted = expand(named(entry) for entry in _DESCRIBED_BY)
+    return tuple(feature for feature in wanted if feature.kinds <= set(log.kinds))
+
+
+def _worth(described: pd.DataFrame, config: Config) -> np.ndarray:
+    """What each customer brought in a year, by which staying is worth more or less: margin, or orders without amounts."""
+    spent = described[f"amount_total_{config.outcome.kind}_365d"]
+    return np.asarray(
+        spent if spent.notna().any() else described[f"event_count_{config.outcome.kind}_365d"], np.float64
+    )
