@@ -12,7 +12,6 @@ a fifth are limited by earlier sends. "bound" is the Lagrangian's, above every p
 a slice without second messages, whose optimum is integral.
 """
 
-import argparse
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +21,10 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 from scipy.optimize import linprog
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from benchmarks.claims import SEED, finished
-from benchmarks.results_table import RESULTS, Result, save, tables
+from benchmarks.results_table import Result
+from benchmarks.runner import Part
 from churnvalue.decisions.sending.prices import SendProblem, assign_slots
 from churnvalue.timing.calendar import allowed_hours
 from churnvalue.timing.habit import SlotHabit
@@ -282,19 +281,8 @@ def assignment(effort: Effort) -> list[Result]:
     return finished(results, time.perf_counter() - start)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.timing_sends", description=(__doc__ or "").split("\n")[0]
-    )
-    parser.add_argument("--data", type=Path, required=True, help="folder with heartsteps_v1/")
-    parser.add_argument("--quick", action="store_true", help="fewer halves, worlds and messages; kept in results/quick")
-    given = parser.parse_args()
-    effort, out = (QUICK, RESULTS / "quick") if given.quick else (FULL, RESULTS)
-    with threadpool_limits(1):
-        results = [*heartsteps(given.data, effort), *worlds(effort), *assignment(effort)]
-    print(tables(results), flush=True)
-    save(results, out / "timing_sends.json")
-
-
-if __name__ == "__main__":
-    main()
+PARTS: dict[str, Part] = {
+    "heartsteps": lambda data, quick: heartsteps(data, QUICK if quick else FULL),
+    "worlds": lambda _, quick: worlds(QUICK if quick else FULL),
+    "assignment": lambda _, quick: assignment(QUICK if quick else FULL),
+}
