@@ -178,15 +178,8 @@ def show_plan(console: Console, planned: "Plan", out: Path) -> None:
     actions = groups.agg(customers=("action", "size"), cost=("cost", "sum"), expected_profit=("expected_profit", "sum"))
     console.table("Actions", actions.reset_index().sort_values("expected_profit", ascending=False))
     for note in planned.notes:
-        console.say(f"{note.rstrip('.')}.")
-    sends = planned.sends
-    if len(sends):
-        late = int(sends["send_at"].isna().sum())
-        console.say(
-            f"{len(sends) - late:,} messages have a moment within seven days"
-            + (f"; {late:,} found none." if late else ".")
-        )
-    console.say(f"Plan: {out / 'plan.parquet'}, {out / 'sends.parquet'}, {out / 'curve.parquet'}")
+        console.say(f"- {note.rstrip('.')}.")
+    console.say(f"Plan: {out / 'plan.parquet'}, {out / 'sends.parquet'}, {out / 'sends.csv'}, {out / 'curve.parquet'}")
 
 
 def show_measurement(console: Console, found: "Measurement", out: Path) -> None:

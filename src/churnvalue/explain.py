@@ -88,7 +88,7 @@ def sentences(row: pd.Series, has_amounts: bool) -> str:
         lines.append(
             f"Expected to spend {row['spend']:,.2f} within the horizon (80 %: {row['spend_p10']:,.2f} to {row['spend_p90']:,.2f}); "
             f"worth {row['clv']:,.2f} in present value ({row['clv_p10']:,.2f} to {row['clv_p90']:,.2f}): "
-            f"{row['tier']}, above {row['percentile']:.0f} % of customers."
+            f"{row['tier']}, above {min(row['percentile'], 99.4):.0f} % of customers."
         )
     else:
         lines.append(f"The log holds no amounts, so there is no value; by orders: {row['tier']}.")

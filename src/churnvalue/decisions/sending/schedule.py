@@ -187,9 +187,13 @@ def _notes(sends: pd.DataFrame, full: pd.DataFrame, gap: float) -> tuple[str, ..
     late = sends.loc[sends["send_at"].isna(), "reason"].value_counts()
     unsent = tuple(f"{count} messages {reason}." for reason, count in sorted(late.items()))
     groups = sends["group"].value_counts()
+    drawn, held_out = int(groups.get(EXPLORE, 0)), int(groups.get(HOLDOUT, 0))
+    parts = (f", {drawn:,} of them at an hour drawn at random" if drawn else "") + (
+        f"; {held_out:,} are held out" if held_out else ""
+    )
+    crowded = f"{len(full):,} hours are full; no other choice of hours is worth over {100 * gap:.3f} % more."
     return (
-        f"{int(sends['send_at'].notna().sum())} of {len(sends)} messages have an hour; {groups.get(EXPLORE, 0)} explore, "
-        f"{groups.get(HOLDOUT, 0)} are held out.",
+        f"{int(sends['send_at'].notna().sum()):,} of {len(sends):,} messages have an hour within seven days{parts}.",
         *unsent,
-        f"{len(full)} hours are full. No plan is worth more than {100 * gap:.3f} % beyond this one.",
+        *((crowded,) if len(full) else ()),
     )
