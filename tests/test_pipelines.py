@@ -177,6 +177,9 @@ def test_measure_says_what_a_night_earned(shop: Path, night: Path, capsys: pytes
     assert "staying" in capsys.readouterr().out
     verify(night, [*TABLES, "measure.json"])
     again = night.parent / "learnt"
-    assert run("nightly", "--config", shop, "--as-of", AS_OF, "--out", again, "--measured", night) == 0
+    learning = ["nightly", "--config", shop, "--out", again, "--measured", night, "--as-of"]
+    assert run(*learning, AS_OF) == 1
+    assert "A plan may learn from what was known before its cutoff" in capsys.readouterr().err
+    assert run(*learning, "2025-03-01") == 0
     assert run("measure", "--config", shop, "--plan", night, "--as-of", AS_OF) == 1
     assert "is needed, but the log is observed until" in capsys.readouterr().err

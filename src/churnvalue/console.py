@@ -213,7 +213,11 @@ def show_measurement(console: Console, found: "Measurement", out: Path) -> None:
     if found.sends is not None:
         console.say(found.sends.words)
     console.say(found.verdict)
-    console.say(f"Measured: {out / 'measure.json'}; the next plan learns from it: churnvalue plan --measured {out} …")
+    console.say(f"Measured: {out / 'measure.json'}")
+    if found.teaches:
+        console.say(f"The next plan learns from it: churnvalue plan --measured {out} …")
+    else:
+        console.say(f"The next plan learns nothing from it: {found.no_lesson.rstrip('.')}.")
 
 
 def _interval(estimate: "Estimate") -> str:

@@ -3,9 +3,9 @@ import pytest
 
 from churnvalue.clock import micros
 from churnvalue.config import parse_config
-from churnvalue.contacts import COLUMNS, NO_ACTION, experiments, read_contacts, summary
+from churnvalue.contacts import COLUMNS, NO_ACTION, account_words, experiments, read_contacts, summary
 from churnvalue.engines import read_log
-from churnvalue.errors import ExperimentError, SourceError
+from churnvalue.errors import SourceError
 from churnvalue.simulate import EVENT_COLUMNS, simulate_log
 
 ORDERS = """customer_id,event_time,amount
@@ -83,7 +83,7 @@ def test_a_customer_counts_once_in_an_experiment(contacts_of):
 
 def test_what_actions_really_were(contacts_of):
     found = summary(contacts_of())
-    assert found.loc["voucher"].tolist() == [2, 1.5, 0.5]
+    assert found.loc["voucher"].tolist() == [2, 1.5, 2, 0.5]
     assert found.loc["call", "redemption"] != found.loc["call", "redemption"]  # nobody noted it
 
 
@@ -94,8 +94,8 @@ def test_propensities_come_from_the_configuration_or_the_shares(contacts_of):
     (shares,) = experiments(contacts_of(columns=columns))
     assert (shares.evidence, shares.sample_ratio) == ("arm shares", None)
     assert shares.propensity["voucher"] == pytest.approx(1 / 3)
-    with pytest.raises(ExperimentError, match=r"must sum to 1, but they are none 0.2, voucher 0.5"):
-        experiments(contacts_of(columns=columns, propensity={"voucher": 0.5, NO_ACTION: 0.2}))
+    (unfit,) = experiments(contacts_of(columns=columns, propensity={"voucher": 0.5, "control": 0.2}))
+    assert "must sum to 1, but they are none 0.2, voucher 0.5" in unfit.unfit
 
 
 def test_an_unfair_draw_is_seen(contacts_of):
@@ -117,19 +117,48 @@ def test_an_unfair_draw_is_seen(contacts_of):
         ),
         (",1.5,1,0.25", ",1.5,1,1", SourceError, r"propensity of a contact must be above 0 and below 1, but 1 came"),
         (",1.5,1,0.25", ",1.5,1,0", SourceError, r"propensity of a contact must be above 0 and below 1, but 0 came"),
-        ("0.25", "0.5", ExperimentError, r"propensities of the arms of experiment 't1' must sum to 1"),
-        (
-            "control,,,,0.75",
-            "control,,,,",
-            ExperimentError,
-            r"Every contact of experiment 't1' or none must state its propensity",
-        ),
-        ("what", "act", SourceError, r"must have the column 'what' for action"),
+        (",1.5,1,0.25", ",1.5,yes,0.25", SourceError, r"redeemed of contacts.csv must be 0 or 1, .* but 'yes' came"),
+        (",1.5,1,0.25", ",cheap,1,0.25", SourceError, r"^\[contacts\]: cost of contacts.csv must be numbers such as"),
+        ("what", "act", SourceError, r"\[contacts\]: contacts.csv must have the column 'what' for action"),
     ],
 )
 def test_contacts_that_cannot_be(contacts_of, old, new, error, match):
     with pytest.raises(error, match=match):
         experiments(contacts_of(MADE.replace(old, new)))
+
+
+def test_redeemed_may_be_written_as_true_and_false(contacts_of):
+    text = MADE.replace(",1.5,1,0.25", ",1.5,True,0.25").replace(",1.5,0,0.25", ",1.5,false,0.25")
+    pd.testing.assert_frame_equal(contacts_of(text).frame, contacts_of().frame)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("0.25", "0.5", "propensities of its arms must sum to 1, but they are none 0.75, voucher 0.5"),
+        ("control,,,,0.75", "control,,,,", "or none must state its propensity, but 2 of 3 do"),
+        ("control", "voucher", "all its 3 customers got 'voucher', none another arm"),
+    ],
+)
+def test_an_experiment_that_teaches_nothing_says_why(contacts_of, old, new, why):
+    other = "7,2024-02-01 12:00,call,,,,0.5,t2\n8,2024-02-01 12:00,control,,,,0.5,t2\n"
+    unfit, fit = experiments(contacts_of(MADE.replace(old, new) + other))
+    assert why in unfit.unfit
+    assert unfit.frame["propensity"].isna().all()
+    assert (fit.name, fit.unfit) == ("t2", "")
+
+
+def test_what_became_of_contacts_is_told(contacts_of):
+    contacts = contacts_of(propensity={"vouchr": 0.5})
+    whole, idle = account_words(contacts, experiments(contacts))
+    assert whole == (
+        "9 contacts read: 4 in experiments; 1 outside any experiment, so nothing is learnt from them; 1 later than could be"
+        " known; 1 repeated rows; 2 that cannot be used (no action: 1, no customer id: 1); 1 of a customer who was in the"
+        " same experiment before, left out; 1 customers in more than one arm of an experiment, of whom the first counts;"
+        " 1 customers who are not in the log."
+    )
+    assert idle.startswith("[contacts] propensity states that of 'vouchr', but no contact is of that action")
+    assert idle.endswith("Did you mean 'voucher'?")
 
 
 def test_mostly_unusable_contacts_are_refused(contacts_of):

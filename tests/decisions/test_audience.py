@@ -72,6 +72,11 @@ def test_unknown_column_names_a_near_match():
         audience(TABLE, "p_chrun > .5")
 
 
+def test_a_text_without_quotes_is_told_to_take_them():
+    with pytest.raises(DefinitionError, match=r"no column 'elite' to choose by\. Put texts in quotes: 'elite'"):
+        audience(pd.DataFrame({"tier": ["elite", "steady"]}), "tier = elite")
+
+
 def test_texts_are_not_compared_with_numbers():
     with pytest.raises(DefinitionError, match="mixes them"):
         audience(TABLE, "tier > 5")

@@ -57,3 +57,8 @@ def test_excluded_are_not_eligible():
     found = found_with(table(customer_id=["a", "b"]), (CALL,), Known(excluded={"b": "asked to be left alone"}))
     assert found.eligible.tolist() == [[True], [False]]
     assert found.excluded == ["", "asked to be left alone"]
+
+
+def test_a_tier_that_is_none_is_refused():
+    with pytest.raises(OutputError, match=r"Tiers of scores must be tiers, but 'elit' came\. Did you mean 'elite'\?"):
+        found_with(table(customer_id=["a"], tier=["elit"]), (CALL,))

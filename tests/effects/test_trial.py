@@ -63,6 +63,8 @@ def test_sizes_of_arms_must_match_their_propensities():
     arm = (np.arange(n) < 5_200) * 1
     with pytest.raises(ExperimentError, match=r"arm 0 has 4,800 rows and about 5,000 are due|arm 1 has 5,200 rows"):
         make_trial(X, arm, np.zeros(n), np.full(n, 0.5))
+    with pytest.raises(ExperimentError, match=r"arm 'none' has 1 rows and about 2,500 are due \(p < 1e-15\)"):
+        make_trial(X, (np.arange(n) > 0) * 1, np.zeros(n), np.full(n, 0.25), ("none", "voucher"))
     assert make_trial(X, arm, np.zeros(n), np.where(arm == 1, 0.52, 0.48)).count == 1
     # By chance: 5,050 of 10,000 is one standard deviation off.
     assert make_trial(X, (np.arange(n) < 5_050) * 1, np.zeros(n), np.full(n, 0.5)).count == 1

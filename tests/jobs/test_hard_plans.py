@@ -11,6 +11,7 @@ import pytest
 from scipy.stats import beta
 from small_shop import AS_OF, Finished, Shop
 
+from churnvalue import clock
 from churnvalue.decisions.allocation import Limits, allocate_within
 from churnvalue.decisions.assignment import HOLDOUT
 from churnvalue.decisions.audience import audience
@@ -148,9 +149,6 @@ def test_one_customer_and_none(shop, scores, tmp_path):
         plan(shop.config, written(tmp_path / "none", "scores.parquet", _full(shop).iloc[:0], **facts))
 
 
-@defect(
-    "a cheap option whose places are taken blocks the dearer ones of its customers, so the curve ends far too early"
-)
 def test_the_curve_reaches_what_everything_worthwhile_costs():
     profit, cost = np.tile([3.0, 8.0], (40, 1)), np.tile([1.0, 4.0], (40, 1))
     limits = Limits(80.0, np.array([5.0, np.inf]), np.eye(2))
@@ -200,14 +198,12 @@ def _full(shop: Finished) -> pd.DataFrame:
     return read_parquet(shop.out, "scores.parquet").to_pandas()
 
 
-@defect("effects follow the rows of the scores, the plan the order of ids")
 def test_the_order_of_the_scores_does_not_matter(shop, scores, tmp_path):
     turned = written(tmp_path, "scores.parquet", _full(shop).iloc[::-1], score={})
     found = plan(shop.config, turned).plan
     pd.testing.assert_frame_equal(found, shop.plan.plan)
 
 
-@defect("a plan for customers of whom the log knows none says nothing")
 def test_scores_of_another_log_are_refused_or_said(shop, tmp_path):
     strangers = _full(shop).assign(customer_id=lambda one: "x" + one["customer_id"])
     try:
@@ -217,7 +213,6 @@ def test_scores_of_another_log_are_refused_or_said(shop, tmp_path):
     assert any(f"{len(strangers):,}" in note and "log" in note for note in notes)
 
 
-@defect("a kind to exclude that the log does not hold is passed over, and nobody is left alone")
 def test_an_excluded_kind_that_does_not_occur_is_said(shop, scores):
     config = shop.changed(retention={"exclude": {"unsubscribd": 365}})
     log = read_log(config, _micros(AS_OF))
@@ -267,25 +262,21 @@ def test_arms_that_do_not_match_their_propensities_are_not_learnt_from(experimen
     assert any("sizes their propensities say" in note for note in found.notes)
 
 
-@defect("who redeemed is read but never used: costs stay as configured")
 def test_redemption_is_what_was_observed(experiment):
     effects = experiment().effects
     assert effects.redemption[effects.actions.index("voucher")] == 1.0
 
 
-@defect("an experiment without a control is passed over without a word")
 def test_an_experiment_of_one_arm_is_said(experiment):
     found = experiment(lambda rows: rows[rows["action"] == "voucher"])
     assert any("autumn" in note for note in found.notes)
 
 
-@defect("contacts outside every experiment are passed over without a word")
 def test_contacts_that_belong_to_no_experiment_are_said(experiment):
     found = experiment(lambda rows: rows.assign(experiment=pd.Series(pd.NA, rows.index, dtype="str")))
     assert any("contacts" in note and "experiment" in note for note in found.notes)
 
 
-@defect("that everyone was later given the other arm is not said")
 def test_customers_who_crossed_over_are_said(experiment):
     def crossed(rows: pd.DataFrame) -> pd.DataFrame:
         other = rows["action"].map({"voucher": "control", "control": "voucher"})
@@ -295,7 +286,6 @@ def test_customers_who_crossed_over_are_said(experiment):
     assert any("more than one arm" in note for note in experiment(crossed).notes)
 
 
-@defect("a probability for an action that is none is passed over, and with it the check of the arms' sizes")
 def test_a_propensity_of_an_unknown_action_is_refused_or_said(experiment):
     try:
         notes = experiment(propensity={"vouchr": 0.9}).notes
@@ -307,9 +297,13 @@ def test_a_propensity_of_an_unknown_action_is_refused_or_said(experiment):
 # What a measurement teaches --------------------------------------------------------------------------------------
 
 
+LATER = _micros(AS_OF) + 365 * clock.DAY
+UNNOTED = {"kind": "letter"}  # no contact is noted, so the plan counts as carried out
+
+
 def _learnt(*folders: Path) -> dict[str, dict[str, float]]:
     try:
-        return read_measured(folders)
+        return read_measured(folders, "shop", LATER)[0]
     except ChurnvalueError:
         return {}
 
@@ -317,7 +311,7 @@ def _learnt(*folders: Path) -> dict[str, dict[str, float]]:
 @pytest.fixture(scope="module")
 def whole(shop: Finished, tmp_path_factory: pytest.TempPathFactory) -> tuple[Measurement, Path]:
     out = tmp_path_factory.mktemp("whole")
-    return measure(shop.config, shop.out, out=out), out
+    return measure(shop.changed(contacts=UNNOTED), shop.out, out=out), out
 
 
 def test_only_what_a_window_holds_is_measured(shop):
@@ -330,36 +324,40 @@ def test_a_measurement_that_was_changed_is_refused(whole, tmp_path):
     text = (copy / "measure.json").read_text(encoding="utf-8")
     (copy / "measure.json").write_text(text.replace("1", "2", 1), encoding="utf-8")
     with pytest.raises(OutputError, match="must be as it was written"):
-        read_measured([copy])
+        read_measured([copy], "shop", LATER)
 
 
-@defect("an hour after the plan nobody has come back, and the next plan believes that nothing works")
 def test_an_open_window_teaches_nothing(shop, tmp_path):
     measure(shop.config, shop.out, "2024-12-01T01:00", tmp_path)
     assert _learnt(tmp_path) == {}
 
 
-@defect("the same measurement given twice counts twice")
 def test_the_same_measurement_counts_once(whole):
-    assert read_measured([whole[1]])  # it teaches something
-    twice = _learnt(whole[1], whole[1])
-    assert not twice or twice == read_measured([whole[1]])
+    once, silent = read_measured([whole[1]], "shop", LATER)
+    assert once  # it teaches something
+    twice, said = read_measured([whole[1], whole[1]], "shop", LATER)
+    assert twice == once
+    assert silent == ()
+    assert "the plan counts once" in said[0]
 
 
-@defect("a plan of customers of whom the log knows none is measured as one that changed nothing")
+def test_what_is_known_after_the_scores_teaches_nothing(shop, whole):
+    with pytest.raises(OutputError, match="Measure it anew with --as-of 2024-12-01"):
+        plan(shop.config, shop.out, measured=[whole[1]])
+
+
 def test_a_plan_from_another_log_is_not_measured(shop, tmp_path):
     strangers = shop.plan.plan.assign(customer_id=lambda one: "x" + one["customer_id"])
     with pytest.raises(ChurnvalueError, match="customers"):
         measure(shop.config, written(tmp_path, "plan.parquet", strangers, holdout=0.1))
 
 
-@defect("promises for 30 days are compared with what happened in 10")
-def test_a_plan_for_another_horizon_is_not_measured(shop):
-    with pytest.raises(ChurnvalueError, match="30"):
-        measure(shop.changed(outcome={"horizon_days": 10}), shop.out)
+def test_a_plan_is_measured_over_its_own_horizon(shop, whole):
+    found = measure(shop.changed(outcome={"horizon_days": 10}, contacts=UNNOTED), shop.out)
+    assert (found.horizon_days, found.value) == (30, whole[0].value)
+    assert any("made for 30 days" in note and "is 10 now" in note for note in found.notes)
 
 
-@defect("a measurement of another project is learnt from")
 def test_a_measurement_of_another_project_teaches_nothing(shop, whole, tmp_path):
     content = read_json(whole[1], "measure.json") | {"project": "elsewhere"}
     with staged(tmp_path, "measure") as stage:
@@ -368,7 +366,6 @@ def test_a_measurement_of_another_project_teaches_nothing(shop, whole, tmp_path)
         plan(shop.config, shop.out, measured=[tmp_path])
 
 
-@defect("where contacts are logged but none in the window, the plan counts as carried out at its expected cost")
 def test_a_plan_that_was_not_carried_out_is_said(shop, scores, tmp_path):
     before = pd.DataFrame(
         {"customer_id": scores["customer_id"], "event_time": AS_OF - pd.Timedelta(days=60), "action": "call"}
@@ -376,6 +373,8 @@ def test_a_plan_that_was_not_carried_out_is_said(shop, scores, tmp_path):
     before.to_parquet(tmp_path / "contacts.parquet", index=False)
     found = measure(shop.changed(contacts={"source": str(tmp_path / "contacts.parquet")}), shop.out)
     assert (found.carried_out.done, found.carried_out.cost) == (0, 0.0)
+    assert not found.teaches
+    assert "The plan was not carried out" in found.verdict
 
 
 # Audiences -------------------------------------------------------------------------------------------------------
@@ -388,18 +387,15 @@ def test_ids_of_any_letters_are_found(text, met):
     assert audience(TABLE, f"customer_id = {text}").nonzero()[0].tolist() == [met]
 
 
-@defect("two texts side by side are joined, as in Python: SQL's doubled quote is lost")
 def test_a_doubled_quote_is_one_quote():
     assert audience(TABLE, "customer_id = 'O''Brien'").tolist() == [True, False, False]
 
 
-@defect("a long row of signs ends in a RecursionError")
 def test_a_condition_too_deep_is_refused():
     with pytest.raises(DefinitionError, match="condition"):
         audience(TABLE, f"clv > {'-' * 900}1")
 
 
-@defect("plan and scores of different cutoffs are joined")
 def test_a_plan_of_other_scores_is_refused(shop, copied):
     from churnvalue.jobs.audience import audience as chosen
 

@@ -128,7 +128,7 @@ def test_the_same_inputs_give_the_same_bytes_in_any_order(plan, shop, measured, 
     assert b"NaN" not in texts[0]
     written = json.loads(texts[0])
     assert set(written["actions"]) == {"voucher"}
-    assert 0 < recalibration([written])["voucher"]["se"] < 0.5
+    assert 0 < recalibration([written])["voucher"]["assumption"]["se"] < 0.5
 
 
 def test_a_window_that_is_still_open_is_said(made, plan, shop):

@@ -71,12 +71,13 @@ def summary(contacts: Contacts) -> pd.DataFrame:
         mean_cost=("cost", "mean"),
         noted=("redeemed", "count"),
         redemption=("redeemed", "mean"),
-    ).astype({"redemption": "float64"})
+    ).astype({"noted": "int64", "redemption": "float64"})
 
 
 def _experiment(name: str, rows: pd.DataFrame, stated: Mapping[str, float]) -> Experiment:
     first = rows.drop_duplicates("customer_id").sort_values("customer_id", ignore_index=True)
     counts = {str(arm): int(count) for arm, count in first["action"].value_counts(sort=False).sort_index().items()}
+    arms_of_one = rows.groupby("customer_id")["action"].nunique()
     found = Experiment(
         name=name,
         frame=first[["customer_id", "event_time", "action", "redeemed"]].assign(propensity=float("nan")),
@@ -85,11 +86,13 @@ def _experiment(name: str, rows: pd.DataFrame, stated: Mapping[str, float]) -> E
         evidence="arm shares",
         sample_ratio=None,
         repeated=len(rows) - len(first),
-        crossed=int((rows.groupby("customer_id")["action"].nunique() > 1).sum()),
+        crossed=int((arms_of_one > 1).sum()),
         unfit="",
     )
     if len(counts) < 2:
-        return replace(found, unfit=f"all its {len(first):,} customers got '{first['action'].iloc[0]}', none another arm")
+        return replace(
+            found, unfit=f"all its {len(first):,} customers got '{first['action'].iloc[0]}', none another arm"
+        )
     try:
         return _with_propensity(found, first["propensity"], stated)
     except ExperimentError as error:

@@ -93,8 +93,10 @@ def _number(name: str, part: str, source: Source, session: Session) -> ir.Floati
     value = source.column(name, part)
     if value.type().is_boolean():
         return value.cast("float64")
-    return _yes_or_no(value, source, session) if part == "redeemed" and value.type().is_string() else number(
-        name, part, source, session
+    return (
+        _yes_or_no(value, source, session)
+        if part == "redeemed" and value.type().is_string()
+        else number(name, part, source, session)
     )
 
 

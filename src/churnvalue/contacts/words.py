@@ -27,19 +27,15 @@ def account_words(contacts: Contacts, found: Sequence[Experiment]) -> tuple[str,
         return idle
     inside = int(frame["experiment"].notna().sum())
     reasons = ", ".join(f"{reason}: {rows:,}" for reason, rows in sorted(account.quarantined.items()))
-    parts = {
-        f"in {len(found):,} experiments": inside,
-        "outside any experiment, from which nothing is learnt": len(frame) - inside,
+    counts = {
+        "in experiments": inside,
+        "outside any experiment, so nothing is learnt from them": len(frame) - inside,
         "later than could be known": account.later,
-        "the same as another": account.duplicates,
-        f"not usable ({reasons})": account.refused,
+        "repeated rows": account.duplicates,
+        f"that cannot be used ({reasons})": account.refused,
+        "of a customer who was in the same experiment before, left out": sum(one.repeated for one in found),
+        "customers in more than one arm of an experiment, of whom the first counts": sum(one.crossed for one in found),
+        "customers who are not in the log": contacts.strangers,
     }
-    told = f"Of {account.read:,} contacts read " + ", ".join(f"{n:,} are {what}" for what, n in parts.items() if n) + "."
-    repeated, crossed = sum(one.repeated for one in found), sum(one.crossed for one in found)
-    if contacts.strangers:
-        told += f" {contacts.strangers:,} of their customers are not in the log."
-    if repeated:
-        told += f" {repeated:,} are of customers who were in the same experiment before and are left out."
-    if crossed:
-        told += f" {crossed:,} customers were in more than one arm of an experiment; the first counts."
-    return told, *idle
+    told = "; ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+    return f"{account.read:,} contacts read: {told}.", *idle

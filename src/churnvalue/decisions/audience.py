@@ -4,7 +4,7 @@ import ast
 import io
 import operator
 import tokenize
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -35,8 +35,8 @@ _LONGEST = 1000  # characters
 def audience(table: pd.DataFrame, condition: str) -> Bools:
     """Return whether each row of ``table`` meets ``condition``. Shape (n,).
 
-    Columns, numbers, texts in quotes, ``= != < <= > >=``, ``in (…)``, ``and or not``, ``+ - * /`` and parentheses. What
-    is not known (null, NaN) meets no comparison.
+    Columns, numbers, texts in quotes (a quote within them doubled, as in SQL), ``= != < <= > >=``, ``in (…)``,
+    ``and or not``, ``+ - * /`` and parentheses. What is not known (null, NaN) meets no comparison.
 
     >>> audience(pd.DataFrame({"tier": ["elite", "steady"], "p_churn": [0.9, 0.2]}), "tier = 'elite' and p_churn > .5")
     array([ True, False])
@@ -46,7 +46,10 @@ def audience(table: pd.DataFrame, condition: str) -> Bools:
             with a number.
     """
     tree = _parsed(condition)
-    met = _Reading(table, condition).truth(tree)
+    try:
+        met = _Reading(table, condition).truth(tree)
+    except RecursionError:
+        raise _unfit(condition) from None
     return np.asarray(met, dtype=np.bool_)
 
 
@@ -116,7 +119,10 @@ class _Reading:
 
     def _column(self, name: str) -> pd.Series:
         if name not in self.table.columns:
-            raise DefinitionError(f"There is no column '{name}' to choose by.{near_match(name, self.table.columns)}")
+            texts = self.table.select_dtypes(["str", "object"])
+            quoted = bool((texts == name).any(axis=None))
+            hint = f" Put texts in quotes: '{name}'." if quoted else near_match(name, self.table.columns)
+            raise DefinitionError(f"There is no column '{name}' to choose by.{hint}")
         column: pd.Series = self.table[name]
         if pd.api.types.is_datetime64_any_dtype(column):
             column = column.dt.strftime("%Y-%m-%d %H:%M:%S")
@@ -130,11 +136,27 @@ def _parsed(condition: str) -> ast.expr:
     try:
         tokens = [
             (token.type, "==" if token.string == "=" else _WORDS.get(token.string, token.string))
-            for token in tokenize.generate_tokens(io.StringIO(condition.strip()).readline)
+            for token in _texts_joined(tokenize.generate_tokens(io.StringIO(condition.strip()).readline))
         ]
         return ast.parse(tokenize.untokenize(tokens).strip(), mode="eval").body
     except (tokenize.TokenError, SyntaxError, ValueError, RecursionError, MemoryError):
         raise _unfit(condition) from None
+
+
+def _texts_joined(tokens: Iterable[tokenize.TokenInfo]) -> Iterator[tokenize.TokenInfo]:
+    """Yield the tokens with SQL's doubled quote as one quote within a text, where Python sees two texts side by side."""
+    last: tokenize.TokenInfo | None = None
+    for token in tokens:
+        if last is None or not last.type == token.type == tokenize.STRING:
+            if last is not None:
+                yield last
+            last = token
+        elif last.end == token.start and last.string[-1] == token.string[0]:
+            last = token._replace(string=f"{last.string[:-1]}\\{token.string}", start=last.start)
+        else:
+            raise ValueError("two texts side by side")
+    if last is not None:
+        yield last
 
 
 def _is_text(value: Any) -> bool:

@@ -10,9 +10,9 @@ import pandas as pd
 from churnvalue.config import Action, Retention
 from churnvalue.decisions.action_value import ActionValue, action_value
 from churnvalue.decisions.service import ServiceValue, service_value
-from churnvalue.decisions.tiers import BELOW_ZERO
+from churnvalue.decisions.tiers import BELOW_ZERO, TIERS
 from churnvalue.effects.action_effects import ActionEffects, assumed
-from churnvalue.errors import DefinitionError, OutputError
+from churnvalue.errors import DefinitionError, OutputError, near_match
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -76,7 +76,7 @@ def candidates(scores: pd.DataFrame, retention: Retention, known: Known) -> Cand
     tier but below zero), it has capacity, and it would pay at the 90 % quantile of its effect.
 
     Raises:
-        OutputError: If a column is missing or a customer comes twice.
+        OutputError: If a column is missing, a customer comes twice, or a tier is none.
         DefinitionError: If the effects are not those of these customers and actions.
     """
     actions = retention.actions
@@ -88,6 +88,10 @@ def candidates(scores: pd.DataFrame, retention: Retention, known: Known) -> Cand
     twice = scores.loc[scores["customer_id"].duplicated(), "customer_id"]
     if len(twice):
         raise OutputError(f"Scores must hold one row a customer, but '{twice.iloc[0]}' comes twice. Score them anew.")
+    if unknown := sorted(set(scores["tier"].astype(str)) - set(TIERS)):
+        raise OutputError(
+            f"Tiers of scores must be tiers, but '{unknown[0]}' came.{near_match(unknown[0], TIERS)} Score them anew."
+        )
     if "cost_to_serve" not in scores:
         scores["cost_to_serve"] = np.nan
     clv, p_churn = (scores[name].to_numpy(dtype=np.float64) for name in ("clv", "p_churn"))

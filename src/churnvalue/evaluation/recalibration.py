@@ -26,7 +26,7 @@ def recalibration(measurements: Sequence[Mapping[str, Any]]) -> dict[str, dict[s
             ratio, se, factor = found.get("ratio"), found.get("se"), found.get("factor", 1.0)
             if ratio is None or not se or not factor:
                 continue
-            key, precision = (action, found["evidence"]), 1.0 / (se * factor) ** 2
+            key, precision = (action, found.get("evidence", "assumption")), 1.0 / (se * factor) ** 2
             weight[key] = weight.get(key, PRIOR_SD**-2) + precision
             total[key] = total.get(key, PRIOR_SD**-2) + precision * ratio * factor
     factors: dict[str, dict[str, dict[str, float]]] = {}

@@ -7,8 +7,9 @@ import pandas as pd
 
 from churnvalue.decisions.audience import audience as meets
 from churnvalue.decisions.sending.export import guarded
+from churnvalue.jobs.belongs import require_project, require_same_scores
 from churnvalue.jobs.outputs import PLAN, SCORES
-from churnvalue.storage import read_parquet, write_text
+from churnvalue.storage import read_manifest, read_parquet, write_text
 
 _LISTS = ("drivers", "spend_drivers")
 
@@ -32,11 +33,15 @@ def audience(condition: str, scores: Path, plan: Path | None = None, out: Path |
 
     Raises:
         DefinitionError: If the condition cannot be read, or names an unknown column.
-        OutputError: If scores or plan are missing or damaged.
+        OutputError: If scores or plan are missing or damaged, or the plan is of another project or cutoff.
     """
     table = read_parquet(scores, SCORES).drop_columns(list(_LISTS)).to_pandas()
     if plan is not None:
         planned = read_parquet(plan, PLAN).to_pandas()
+        require_same_scores(table, planned, plan)
+        facts = read_manifest(scores)["facts"].get("score", {})
+        if "project" in facts:
+            require_project(read_manifest(plan)["facts"].get("plan", {}), facts["project"], plan)
         beside = ["customer_id", *(name for name in planned.columns if name not in table.columns)]
         table = table.merge(planned[beside], on="customer_id", how="left", validate="one_to_one")
     chosen = table[meets(table, condition)].reset_index(drop=True)

@@ -26,7 +26,8 @@ Floats = npt.NDArray[np.float64]
 class CarriedOut:
     """How many were given an action by the plan, how many of them really got it, and who got one though held out.
 
-    ``done`` and ``held_out_contacted`` are None where the log knows no contact in the window; then costs are the plan's.
+    ``done`` and ``held_out_contacted`` are None where the log knows no contact of the plan's actions at any time; then costs
+    are the plan's.
     """
 
     given: int
@@ -44,23 +45,28 @@ class Contacted:
     notes: tuple[str, ...]
 
 
-def carried_out(plan: pd.DataFrame, contacts: Contacts, window: Span, config: Config) -> Contacted:
-    """Return what was really done in the window, of the actions that may be planned.
+def carried_out(plan: pd.DataFrame, contacts: Contacts, window: Span) -> Contacted:
+    """Return what was really done in the window, of the plan's own actions.
 
-    Costs that contacts leave out, and all of them where no contact is known, are those that the plan expected.
+    Costs that contacts leave out are those that the plan expected; so are all of them where such an action was never
+    contacted, for then contacts are not noted. Where they are, but none is in the window, nothing was done or spent.
     """
     expected = plan["cost"].fillna(0.0).to_numpy(np.float64)
     given = (plan["action"] != NO_ACTION).to_numpy()
     start, end = (pd.Timestamp(clock.moment(one)) for one in (window.start, window.end))
-    frame = contacts.frame
-    inside = frame[
-        frame["event_time"].between(start, end, "left")
-        & frame["action"].isin([action.id for action in config.retention.actions])
-        & frame["customer_id"].isin(plan["customer_id"])
-    ]
-    if inside.empty:
-        note = "The log knows no contact of the plan's actions in the window: costs are those that the plan expected."
+    columns = [name for name in ("action", "planned_action") if name in plan.columns]
+    planned = set(plan[columns].to_numpy().ravel()) - {NO_ACTION}
+    frame = contacts.frame[contacts.frame["action"].isin(planned)]
+    if frame.empty:
+        note = "The log knows no contact of the plan's actions: costs are those that the plan expected."
         return Contacted(expected, CarriedOut(int(given.sum()), None, None, float(expected.sum())), (note,))
+    inside = frame[frame["event_time"].between(start, end, "left") & frame["customer_id"].isin(plan["customer_id"])]
+    if inside.empty:
+        note = (
+            f"The plan was not carried out: {len(frame):,} contacts of its actions are known, but none with its customers in"
+            " the window. Nothing was spent, and what was measured says nothing of its actions."
+        )
+        return Contacted(np.zeros(len(plan)), CarriedOut(int(given.sum()), 0, 0, 0.0), (note,))
     actions = plan.set_index("customer_id")["action"]
     rows = plan["customer_id"]
     by_action = plan[given].groupby("action")["cost"].mean()

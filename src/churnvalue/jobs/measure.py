@@ -10,15 +10,16 @@ import pandas as pd
 from churnvalue import clock
 from churnvalue.clock import DAY
 from churnvalue.config import Config
-from churnvalue.contacts import Contacts, read_contacts
+from churnvalue.contacts import account_words, experiments, read_contacts
 from churnvalue.engines import read_log
 from churnvalue.errors import HistoryError, OutputError
 from churnvalue.evaluation.plan_value import PlanValue, plan_value, require_plan
 from churnvalue.evaluation.sends_value import SendsValue, sends_value
 from churnvalue.events.log import EventLog
+from churnvalue.jobs.belongs import require_project, strangers
 from churnvalue.jobs.happened import ANSWER_DAYS, CarriedOut, answered, carried_out, happened
 from churnvalue.jobs.outputs import MEASURE, PLAN, SCORES, SENDS
-from churnvalue.jobs.verdict import verdict
+from churnvalue.jobs.verdict import no_lesson, verdict
 from churnvalue.progress import Stages
 from churnvalue.storage import read_manifest, read_parquet, staged
 
@@ -35,8 +36,9 @@ class Measurement:
         carried_out: Who was really contacted.
         value: Measured and promised, by group, and other policies.
         sends: Whether the hours of sending helped; None without sends.
-        actions: By action ``ratio`` (measured over promised change of staying), its ``se``, and the ``factor`` with which the
-            plan had multiplied its effects: what ``evaluation.recalibration`` reads.
+        actions: By action ``ratio`` (measured over promised change of staying), its ``se``, the ``factor`` with which the plan
+            had multiplied its effects, and the ``evidence`` these rested on: what ``evaluation.recalibration`` reads.
+        no_lesson: Why the next plan learns nothing from it; empty where it does.
         verdict: The same in a few sentences.
         notes: What limits it.
     """
@@ -48,9 +50,15 @@ class Measurement:
     carried_out: CarriedOut
     value: PlanValue
     sends: SendsValue | None
-    actions: dict[str, dict[str, float | None]]
+    actions: dict[str, dict[str, float | str | None]]
+    no_lesson: str
     verdict: str
     notes: tuple[str, ...]
+
+    @property
+    def teaches(self) -> bool:
+        """Whether the next plan learns from it what its actions do."""
+        return not self.no_lesson
 
 
 def measure(
@@ -63,19 +71,21 @@ def measure(
     """Measure what a plan changed: those given its actions against those held out.
 
     Args:
-        config: What to read, the outcome's window, margin and costs.
+        config: What to read, margin and costs; the outcome's window is the plan's own.
         plan: Folder that ``plan`` wrote; scores in the same folder sharpen the comparison.
         as_of: Nothing that happened or was known from this time on is read; the end of the log if None.
         out: Folder of measure.json; nothing is written if None.
         stages: Times and shows the work.
 
     Raises:
-        OutputError: If the plan is missing, damaged or empty.
+        OutputError: If the plan is missing, damaged, empty, of another project, or of customers whom the log does not know.
         HistoryError: If nothing of the window has been observed yet.
     """
     stages = stages or Stages()
     with stages.stage("reading the plan"):
         manifest = read_manifest(plan)
+        facts = manifest["facts"].get("plan", {})
+        require_project(facts, config.project, plan)
         planned = read_parquet(plan, PLAN).to_pandas().sort_values("customer_id", ignore_index=True)
         if not len(planned) or planned["customer_id"].duplicated().any():
             raise OutputError(f"{plan / PLAN} must hold each customer once, and at least one. Make the plan anew.")
@@ -83,17 +93,19 @@ def measure(
         scores = read_parquet(plan, SCORES).to_pandas() if SCORES in manifest["files"] else None
         sends = read_parquet(plan, SENDS).to_pandas() if SENDS in manifest["files"] else None
     cutoff = clock.micros(planned["cutoff"].iloc[0].to_pydatetime())
+    config, notes = _of_the_plan(config, facts)
     with stages.stage("reading what happened"):
         log = read_log(config, None if as_of is None else clock.micros(as_of))
         window = _window(log, cutoff, config.outcome.horizon_days)
+        notes = (*notes, *_unknown(planned, log))
         contacts = read_contacts(config, log, None if as_of is None else clock.micros(as_of))
     with stages.stage("comparing"):
-        carried = carried_out(planned, contacts, window, config)
+        carried = carried_out(planned, contacts, window)
         found = happened(planned, log, window, config, carried.spent, _p_churn(planned, scores, cutoff))
-        facts = manifest["facts"].get("plan", {})
         value = plan_value(planned, found, float(facts.get("holdout", config.retention.holdout)))
         answers = _sends(sends, log, config)
     observed = (window.end - window.start) / DAY
+    says = (value, carried.shares.done, observed, config.outcome.horizon_days)
     measurement = Measurement(
         cutoff=clock.text(cutoff),
         as_of=clock.text(log.observed_until),
@@ -102,17 +114,45 @@ def measure(
         carried_out=carried.shares,
         value=value,
         sends=answers,
-        actions=_actions(value, facts.get("recalibration") or {}),
-        verdict=verdict(value, observed, config.outcome.horizon_days),
-        notes=(*value.notes, *carried.notes, *_account(contacts)),
+        actions=_actions(value, planned, facts.get("recalibration") or {}),
+        no_lesson=no_lesson(*says),
+        verdict=verdict(*says),
+        notes=(*notes, *value.notes, *carried.notes, *account_words(contacts, experiments(contacts))),
     )
     if out is not None:
         with (
             stages.stage("writing"),
             staged(Path(out), "measure", cutoff=measurement.cutoff, as_of=measurement.as_of) as stage,
         ):
-            stage.json(MEASURE, {**vars(measurement), "project": config.project})
+            of = {"project": config.project, "policy_version": facts.get("policy_version")}
+            stage.json(MEASURE, vars(measurement) | of)
     return measurement
+
+
+def _of_the_plan(config: Config, facts: dict[str, Any]) -> tuple[Config, tuple[str, ...]]:
+    """Return the configuration with the horizon that the plan was made for, and a note where that is another."""
+    days, asked = facts.get("horizon_days", config.outcome.horizon_days), config.outcome.horizon_days
+    if days == asked:
+        return config, ()
+    note = f"The plan was made for {days} days and is measured over them, though [outcome] horizon_days is {asked} now."
+    return config.model_copy(update={"outcome": config.outcome.model_copy(update={"horizon_days": days})}), (note,)
+
+
+def _unknown(planned: pd.DataFrame, log: EventLog) -> tuple[str, ...]:
+    """Return a note on planned customers whom the log does not know.
+
+    Raises:
+        OutputError: If it knows none of them.
+    """
+    unknown = strangers(planned["customer_id"], log)
+    if unknown == len(planned):
+        raise OutputError(
+            f"The customers of a plan must be those of the log, but none of {unknown:,} is in it. Give the configuration that"
+            " the plan was made with."
+        )
+    if not unknown:
+        return ()
+    return (f"{unknown:,} of {len(planned):,} planned customers are not in the log and count as having left.",)
 
 
 def _window(log: EventLog, cutoff: int, horizon_days: int) -> clock.Span:
@@ -148,20 +188,17 @@ def _sends(sends: pd.DataFrame | None, log: EventLog, config: Config) -> SendsVa
     return sends_value(gone, answered(gone, log, config.outcome.kind)) if len(gone) else None
 
 
-def _actions(value: PlanValue, factors: dict[str, Any]) -> dict[str, dict[str, float | None]]:
-    rows = {group.name: group.stay_ratio for group in value.groups if group.by == "action"}
+def _actions(
+    value: PlanValue, planned: pd.DataFrame, factors: dict[str, Any]
+) -> dict[str, dict[str, float | str | None]]:
+    """Return what ``evaluation.recalibration`` reads; all customers of one planned action share its evidence."""
     return {
-        action: {"ratio": ratio.value, "se": ratio.se, "factor": _factor(factors.get(action, 1.0))}
-        for action, ratio in rows.items()
+        group.name: {
+            "ratio": group.stay_ratio.value,
+            "se": group.stay_ratio.se,
+            "factor": float(factors[group.name]["factor"]) if group.name in factors else 1.0,
+            "evidence": str(planned.loc[planned["planned_action"] == group.name, "evidence"].iloc[0]),
+        }
+        for group in value.groups
+        if group.by == "action"
     }
-
-
-def _factor(stated: Any) -> float:
-    return float(stated["factor"] if isinstance(stated, dict) else stated)
-
-
-def _account(contacts: Contacts) -> tuple[str, ...]:
-    if not contacts.account.quarantined:
-        return ()
-    reasons = ", ".join(f"{reason}: {rows:,}" for reason, rows in contacts.account.quarantined.items())
-    return (f"{contacts.account.refused:,} contacts could not be used ({reasons}).",)

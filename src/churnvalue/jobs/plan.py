@@ -14,7 +14,8 @@ from churnvalue.decisions.retention import POLICY_VERSION, plan_retention
 from churnvalue.decisions.sending.export import export_text
 from churnvalue.engines import read_log
 from churnvalue.errors import OutputError
-from churnvalue.jobs.knowledge import known, read_measured
+from churnvalue.jobs.belongs import doubts, require_project
+from churnvalue.jobs.knowledge import applied, known, read_measured
 from churnvalue.jobs.moments import moments
 from churnvalue.jobs.outputs import CURVE, EXPORT, PLAN, PORTFOLIOS, SCORES, SENDS
 from churnvalue.jobs.past_sends import read_past_sends
@@ -52,19 +53,22 @@ def plan(
             answered their sends.
 
     Raises:
-        OutputError: If scores or measurements are missing or damaged.
+        OutputError: If scores or measurements are missing, damaged or of another project, or measurements are newer than
+            the scores.
     """
     stages = stages or Stages()
     with stages.stage("reading the scores"):
         scored = read_parquet(scores, SCORES).drop_columns(["drivers", "spend_drivers"]).to_pandas()
+        scored = scored.sort_values("customer_id", kind="stable", ignore_index=True)
         facts = read_manifest(scores)["facts"].get("score", {})
-        factors = read_measured(measured)
+        require_project(facts, config.project, scores)
         past, unread = read_past_sends(measured)
     if not len(scored):
         raise OutputError(
             f"{scores / SCORES} must hold at least one customer, but holds none. Score a larger population."
         )
     cutoff = clock.micros(scored["cutoff"].iloc[0].to_pydatetime())
+    factors, taught = read_measured(measured, config.project, cutoff)
     with stages.stage("reading the log"):
         log = read_log(config, cutoff)
     with stages.stage("learning what actions do"):
@@ -76,7 +80,7 @@ def plan(
         sends = planned.sends
     with stages.stage("looking back at the tiers"):
         tiers = portfolios(log, scored, config.value, config.outcome.kind)
-    notes = (*retention.notes, *unread, *said)
+    notes = (*doubts(scored, log, cutoff), *retention.notes, *taught, *unread, *said)
     if out is not None:
         with (
             stages.stage("writing the plan"),
@@ -85,12 +89,13 @@ def plan(
                 "plan",
                 project=config.project,
                 cutoff=clock.text(cutoff),
+                horizon_days=config.outcome.horizon_days,
                 budget=config.retention.budget,
                 holdout=config.retention.holdout,
                 explore=config.retention.explore,
                 policy_version=POLICY_VERSION,
                 model_versions=facts.get("model_versions", {}),
-                recalibration=factors,
+                recalibration=applied(knowledge.effects, factors),
                 price=retention.price,
                 gap=retention.gap,
                 notes=list(notes),

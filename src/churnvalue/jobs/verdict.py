@@ -1,16 +1,34 @@
 """What a measurement says, in a few sentences for someone who will not read the table."""
 
+import math
+
 from churnvalue.evaluation.estimate import Estimate
 from churnvalue.evaluation.plan_value import PlanValue
 
 
-def verdict(value: PlanValue, observed_days: float, horizon_days: int) -> str:
+def no_lesson(value: PlanValue, done: int | None, observed_days: float, horizon_days: int) -> str:
+    """Return why the next plan must not learn from a measurement; empty where it may.
+
+    ``done``: actions carried out, None where that is not known.
+    """
+    if observed_days < horizon_days:
+        return f"only {_days(observed_days)} of {horizon_days} days have been observed"
+    if done == 0:
+        return "none of its actions was carried out"
+    if value.sample_ratio is not None and not value.sample_ratio.fits:
+        return "the hold-out is not as large as it was drawn"
+    return ""
+
+
+def verdict(value: PlanValue, done: int | None, observed_days: float, horizon_days: int) -> str:
     """Return what the plan changed, whether that is beyond chance, and what it promised."""
     whole, sentences = value.whole, []
     if observed_days < horizon_days:
         sentences.append(
-            f"Only {observed_days:.0f} of {horizon_days} days have been observed, so this is not the last word."
+            f"Only {_days(observed_days)} of {horizon_days} days have been observed, so this is not the last word."
         )
+    if done == 0:
+        sentences.append("The plan was not carried out, so what follows says nothing of its actions.")
     if value.sample_ratio is not None and not value.sample_ratio.fits:
         sentences.append("The hold-out is not as large as it was drawn, so the comparison cannot be trusted.")
     stay = whole.stay
@@ -34,6 +52,11 @@ def verdict(value: PlanValue, observed_days: float, horizon_days: int) -> str:
     if whole.profit_total.known:
         sentences.append(f"Within the window it earned {_money(whole.profit_total)} after costs.")
     return " ".join(sentences)
+
+
+def _days(days: float) -> str:
+    """Return days with what is not a whole one, never more than have passed."""
+    return f"{math.floor(100 * days) / 100:g}"
 
 
 def _points(estimate: Estimate) -> str:

@@ -312,6 +312,62 @@ def test_many_steps_and_few_give_the_same_curve(monkeypatch):
     np.testing.assert_allclose(binned.curve["cost"], many.curve["cost"], atol=4.0)
 
 
+def many_options(customers, seed=8):
+    """Eight actions and three levels of service, each with places for a few; money for some."""
+    random = np.random.default_rng(seed)
+    action, level = np.divmod(np.arange(1, 36), 4)
+    uses = np.zeros((35, 11))
+    uses[np.arange(35)[action > 0], action[action > 0] - 1] = 1.0
+    uses[np.arange(35)[level > 0], 7 + level[level > 0]] = 1.0
+    price = np.append(0.0, random.uniform(0.5, 8.0, 8))[action] + np.append(0.0, [1.0, 2.5, 4.0])[level]
+    worth = random.lognormal(4.5, 1, (customers, 1)) * random.beta(2, 5, (customers, 1))
+    profit = worth * random.uniform(0.0, 0.5, (customers, 35)) - price
+    capacity = np.floor(customers * random.uniform(0.02, 0.1, 11))
+    return profit, np.tile(price, (customers, 1)), capacity, uses
+
+
+@pytest.mark.parametrize("per_customer", [0.2, 0.8])
+def test_many_options_and_capacities(per_customer):
+    profit, cost, capacity, uses = many_options(300)
+    assert (profit > 0).sum() > 3000  # so not decided as a whole
+    limits = Limits(300 * per_customer, capacity, uses)
+    allocation = allocate_within(profit, cost, limits, keys(300))
+    linear = optimum(np.where(profit > 0, profit, -np.inf), cost, limits, whole=False)
+    assert allocation.bound <= linear * (1 + 1e-5)
+    assert allocation.gap < 5e-4
+    earned, spent = totals(profit, cost, allocation.choice)
+    assert (earned, spent) == pytest.approx((allocation.profit, allocation.cost))
+    assert spent <= limits.budget * (1 + 1e-12)
+    assert (uses[allocation.choice[allocation.choice >= 0]].sum(axis=0) <= capacity).all()
+
+
+def test_the_bound_holds_where_few_pairs_could_be_better():
+    profit, cost, capacity, uses = many_options(200)
+    limits = Limits(60.0, capacity, uses)
+    allocation = allocate_within(profit, cost, limits, keys(200))
+    whole = optimum(np.where(profit > 0, profit, -np.inf), cost, limits)
+    assert allocation.profit <= whole + 1e-6
+    assert whole <= allocation.bound + 1e-6
+
+
+def test_who_finds_no_room_goes_on_to_the_next_option():
+    # Five places for the cheap option; then everyone may have the dear one, which earns less for each unit of money.
+    profit, cost = np.tile([3.0, 8.0], (40, 1)), np.tile([1.0, 4.0], (40, 1))
+    limits = Limits(80.0, np.array([5.0, np.inf]), np.eye(2))
+    curve = allocate_within(profit, cost, limits, keys(40)).curve
+    assert curve.iloc[-1][["budget", "cost", "expected_profit", "customers"]].tolist() == [160.0, 160.0, 320.0, 40.0]
+
+
+def test_the_curve_comes_near_to_what_each_budget_could_earn():
+    profit, cost, capacity, uses = many_options(300)
+    curve = allocate_within(profit, cost, Limits(90.0, capacity, uses), keys(300)).curve
+    assert curve["budget"].iloc[-1] > 200.0
+    for row in curve.iloc[[10, 40, 70, 100]].itertuples():
+        best = allocate_within(profit, cost, Limits(row.budget, capacity, uses), keys(300))
+        assert 0.95 * best.profit <= row.expected_profit <= best.bound * (1 + 1e-9)
+    assert (np.diff(curve["expected_profit"]) >= 0).all()
+
+
 def test_nobody_and_nothing():
     assert len(allocate(np.zeros((0, 2)), np.zeros((0, 2)), 5.0, UNLIMITED, keys(0)).choice) == 0
     assert allocate(np.zeros((2, 0)), np.zeros((2, 0)), 5.0, np.zeros(0), keys(2)).choice.tolist() == [-1, -1]

@@ -16,7 +16,8 @@ from churnvalue.decisions.allocation.prices import Problem
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-_NODES = 2000
+Bools = npt.NDArray[np.bool_]
+_INFEASIBLE = 2
 _STANDARD_OUTPUT = 1
 
 
@@ -31,9 +32,14 @@ class _Matrix:
     limited: csr_matrix
 
 
-def _matrix(problem: Problem) -> _Matrix:
+def competing(problem: Problem) -> Bools:
+    """Return which pairs of customer and option may be chosen: those that pay or fill a floor. Shape (n, A)."""
     floored = np.asarray((problem.uses < 0).any(axis=2))[problem.segment]
-    row, option = np.nonzero((problem.profit > 0) | (floored & np.isfinite(problem.profit)))
+    return np.asarray((problem.profit > 0) | (floored & np.isfinite(problem.profit)))
+
+
+def _matrix(problem: Problem) -> _Matrix:
+    row, option = np.nonzero(competing(problem))
     pairs = np.arange(len(row))
     one_each = coo_matrix((np.ones(len(row)), (row, pairs)), shape=(len(problem.profit), len(row))).tocsr()
     limited = np.vstack([problem.cost[row, option][None], problem.uses[problem.segment[row], option].T])
@@ -55,14 +61,17 @@ def linear_prices(problem: Problem) -> Floats | None:
         bounds=(0, None),
         method="highs",
     )
-    if solved.status == 2:
+    if solved.status == _INFEASIBLE:
         return None
     prices[finite] = np.maximum(-solved.ineqlin.marginals[: finite.sum()], 0.0)
     return prices
 
 
-def integer_choice(problem: Problem, gap: float) -> tuple[Ints, float] | None:
-    """Return the best choice, to within ``gap`` of its profit, and a bound on any; None where no plan keeps the limits."""
+def integer_choice(problem: Problem, gap: float, nodes: int) -> tuple[Ints, float] | None:
+    """Return the best choice, to within ``gap`` of its profit, and a bound on any; None where no plan keeps the limits.
+
+    After ``nodes`` branches the best so far; more only where there is none so far.
+    """
     matrix = _matrix(problem)
     choice = np.full(len(problem.profit), -1, dtype=np.int64)
     if not len(matrix.row):
@@ -79,10 +88,13 @@ def integer_choice(problem: Problem, gap: float) -> tuple[Ints, float] | None:
                 constraints=[LinearConstraint(matrix.one_each, ub=1), LinearConstraint(matrix.limited, ub=limits)],
                 integrality=np.ones(len(matrix.row)),
                 bounds=Bounds(0, 1),
-                options={"mip_rel_gap": gap, "node_limit": _NODES},
+                options={"mip_rel_gap": gap, "node_limit": nodes},
             )
         if solved.x is None:
-            return None
+            if solved.status == _INFEASIBLE:
+                return None
+            nodes *= 10
+            continue
         if np.isinf(bound):
             bound = -float(solved.mip_dual_bound) * scale
         chosen = np.flatnonzero(solved.x > 0.5)

@@ -15,21 +15,13 @@ def curve_budgets(whole: float, budget: float) -> Floats:
     return np.unique(np.append(np.linspace(0.0, whole, CURVE_POINTS), budget))
 
 
-def walked(
-    places: Ints, numbers: Floats, budgets: Floats, uses: Floats | None = None, room: Floats | None = None
-) -> Floats:
+def walked(places: Ints, numbers: Floats, budgets: Floats) -> Floats:
     """Return cost, profit, customers and price of money of walking one queue with each budget. Shape (budgets, 4).
 
-    ``places``: customer, old and new option of each step; ``numbers``: extra cost, gain, efficiency. ``room``: places of the
-    resources that ``uses`` (options, resources) names; None for no limit but money.
+    ``places``: customer, old and new option of each step; ``numbers``: extra cost, gain, efficiency.
     """
-    uses = np.zeros((places[:, 2].max(initial=0) + 1, 0)) if uses is None else uses
-    room = np.zeros(0) if room is None else room
     customers = places[:, 0].max(initial=-1) + 1
-    rows = [
-        walk(places, numbers, uses, budget * ROUNDING, room.copy(), np.full(customers, -1, dtype=np.int64))
-        for budget in budgets
-    ]
+    rows = [walk(places, numbers, budget * ROUNDING, np.full(customers, -1, dtype=np.int64)) for budget in budgets]
     return np.array(rows).reshape(-1, 4)
 
 

@@ -9,6 +9,7 @@ import numba
 import numpy as np
 
 BINS = 1 << 16
+_ROUNDS = 3
 COST, PROFIT, CUSTOMERS, COST_REST, PROFIT_REST, STEPS = range(6)  # columns of the histogram
 # The leading 12 + 10 bits of a double order it by octave and place in the octave; 64 octaves are told apart.
 _SHIFT = 42
@@ -158,29 +159,61 @@ def best_moves(profit, cost, charged, choice, money, efficiency):  # type: ignor
 
 
 @numba.njit(cache=True, nogil=True)
-def walk(places, numbers, uses, money, room, now):  # type: ignore[no-untyped-def]
-    """Take steps in this order as money and room still hold them; return cost, profit, customers and the price of money.
+def walk(places, numbers, money, now):  # type: ignore[no-untyped-def]
+    """Take steps in this order as money still holds them; return cost, profit, customers and the price of money.
 
-    The price is the efficiency of the first step that money alone does not hold. ``uses`` (options, resources); ``room``
-    (resources,) and ``now`` (customers,), where each stands, are changed.
+    The price is the efficiency of the first step that money does not hold. ``now`` (customers,), where each stands, is changed.
     """
     spent, earned, customers, price = 0.0, 0.0, 0.0, 0.0
     for s in range(len(places)):
         row, old, new = places[s]
         if now[row] != old:
             continue
-        fits = True
-        for r in range(len(room)):
-            fits &= room[r] >= uses[new, r] - (uses[old, r] if old >= 0 else 0.0)
-        if fits and spent + numbers[s, 0] > money:
-            fits = False
+        if spent + numbers[s, 0] > money:
             if price == 0.0:
                 price = numbers[s, 2]
-        if fits:
+            continue
+        now[row] = new
+        spent += numbers[s, 0]
+        earned += numbers[s, 1]
+        customers += old < 0
+    return spent, earned, customers, price
+
+
+@numba.njit(cache=True, nogil=True)
+def walk_within(places, efficiency, options, uses, money, room, now):  # type: ignore[no-untyped-def]  # noqa: PLR0913
+    """Take steps in this order as money and room still hold them; return cost, profit, customers and the price of money.
+
+    Each step leads from whatever the customer has by now to its new option or, where that has no room left, to the best other
+    that costs no more, if that is an improvement. Then once more, as who went on has left room behind. ``options``: profit, cost and net worth (customers, options), and the
+    options of each customer in the order in which they are tried; ``uses`` (options, resources). ``room`` (resources,) and
+    ``now`` (customers,), where each stands, are changed.
+    """
+    profit, cost, net, others = options
+    spent, earned, customers, price = 0.0, 0.0, 0.0, 0.0
+    for s in np.arange(_ROUNDS * len(places)) % max(len(places), 1):
+        row, _, aim = places[s]
+        old = now[row]
+        paid = cost[row, old] if old >= 0 else 0.0
+        have = net[row, old] if old >= 0 else 0.0
+        for t in range(-1, others.shape[1]):
+            new = aim if t < 0 else others[row, t]
+            fits = net[row, new] > have and cost[row, new] <= cost[row, aim]
+            for r in range(len(room)):
+                if not fits:
+                    break
+                fits = room[r] >= uses[new, r] - (uses[old, r] if old >= 0 else 0.0)
+            if not fits:
+                continue
+            if spent + cost[row, new] - paid > money:
+                if price == 0.0:
+                    price = efficiency[s]
+                break
             for r in range(len(room)):
                 room[r] -= uses[new, r] - (uses[old, r] if old >= 0 else 0.0)
             now[row] = new
-            spent += numbers[s, 0]
-            earned += numbers[s, 1]
+            spent += cost[row, new] - paid
+            earned += profit[row, new] - (profit[row, old] if old >= 0 else 0.0)
             customers += old < 0
+            break
     return spent, earned, customers, price

@@ -75,6 +75,14 @@ def smoothed(profit, cost, segment, uses, charge, prices, temperature, gradient,
     n, options = profit.shape
     limits = len(prices)
     value, weight, use, mean = np.empty(options), np.empty(options), np.empty(limits), np.empty(limits)
+    # An option uses few of many limits: money first, then those listed.
+    which, count = np.zeros((len(uses), options, limits), np.int64), np.ones((len(uses), options), np.int64)
+    for s in range(len(uses)):
+        for a in range(options):
+            for d in range(1, limits):
+                if uses[s, a, d - 1] != 0.0:
+                    which[s, a, count[s, a]] = d
+                    count[s, a] += 1
     total = 0.0
     for i in range(n):
         s = segment[i]
@@ -97,14 +105,13 @@ def smoothed(profit, cost, segment, uses, charge, prices, temperature, gradient,
         for a in range(options):
             if weight[a] > 0.0:
                 chance = weight[a] / mass
-                use[0] = cost[i, a]
-                for d in range(1, limits):
-                    use[d] = uses[s, a, d - 1]
-                for d in range(limits):
-                    mean[d] += chance * use[d]
+                for p in range(count[s, a]):
+                    d = which[s, a, p]
+                    use[p] = cost[i, a] if p == 0 else uses[s, a, d - 1]
+                    mean[d] += chance * use[p]
                     if not sure:
-                        for e in range(d + 1):
-                            hessian[d, e] += chance * use[d] * use[e]
+                        for q in range(p + 1):
+                            hessian[d, which[s, a, q]] += chance * use[p] * use[q]
         for d in range(limits):
             gradient[d] -= mean[d]
             if not sure:

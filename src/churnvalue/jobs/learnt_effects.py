@@ -12,7 +12,7 @@ from churnvalue.decisions.candidates import assumed_effects
 from churnvalue.effects.action_effects import ActionEffects, combine
 from churnvalue.effects.model import EffectModel
 from churnvalue.effects.support import ENOUGH_CUSTOMERS
-from churnvalue.errors import HistoryError, ExperimentError
+from churnvalue.errors import ExperimentError, HistoryError
 from churnvalue.events.log import EventLog
 from churnvalue.features import Feature, expand
 from churnvalue.frames import feature_frame, training_frame
@@ -30,7 +30,9 @@ _DESCRIBED_BY: tuple[dict[str, Any], ...] = (
 )
 
 
-def effects(config: Config, log: EventLog, scores: pd.DataFrame, cutoff: int) -> tuple[ActionEffects, tuple[str, ...]]:
+def learnt_effects(
+    config: Config, log: EventLog, scores: pd.DataFrame, cutoff: int
+) -> tuple[ActionEffects, tuple[str, ...]]:
     """Return each action's effects from the largest experiment that says enough of it, else as assumed; and notes.
 
     Args:
@@ -69,29 +71,26 @@ def effects(config: Config, log: EventLog, scores: pd.DataFrame, cutoff: int) ->
 
 def _as_observed(actions: tuple[Action, ...], contacts: Contacts) -> tuple[tuple[Action, ...], list[str]]:
     """Return the actions with the share that was seen to redeem, where it is known of enough offers; and notes."""
-    seen, found, notes = summary(contacts), [], []
-    for action in actions:
-        row = seen.loc[action.id] if action.id in seen.index else None
-        used = row is not None and row["noted"] >= ENOUGH_CUSTOMERS
-        found.append(action.model_copy(update={"redemption": float(row["redemption"])}) if used else action)
-        parts = []
-        if row is not None and not np.isnan(row["mean_cost"]):
-            expected = action.contact_cost + found[-1].redemption * action.incentive
-            parts.append(f"{row['contacts']:,.0f} contacts cost {row['mean_cost']:.2f} on average, planned are {expected:.2f}")
-        if row is not None and row["noted"]:
+    names = [action.id for action in actions]
+    seen = summary(contacts).reindex(names)[["contacts", "mean_cost", "noted", "redemption"]].to_numpy(np.float64)
+    found, notes = [], []
+    for action, (count, cost, noted, redemption) in zip(actions, seen, strict=True):
+        used, parts = noted >= ENOUGH_CUSTOMERS, []
+        found.append(action.model_copy(update={"redemption": float(redemption)}) if used else action)
+        if not np.isnan(cost):
+            planned = action.contact_cost + found[-1].redemption * action.incentive
+            parts.append(f"{count:,.0f} contacts cost {cost:.2f} on average, {planned:.2f} is planned")
+        if noted > 0:
             instead = "used instead of" if used else f"too few ({ENOUGH_CUSTOMERS} needed) to replace"
             parts.append(
-                f"{row['redemption']:.0%} of {row['noted']:,.0f} offers were redeemed, {instead} the configured"
-                f" {action.redemption:.0%}"
+                f"{redemption:.0%} of {noted:,.0f} offers were redeemed, {instead} the configured {action.redemption:.0%}"
             )
         if parts:
             notes.append(f"{action.id}: {'; '.join(parts)}.")
     return tuple(found), notes
 
 
-def _readable(
-    drawn: tuple[Experiment, ...], config: Config, known_until: int
-) -> tuple[list[Experiment], list[str]]:
+def _readable(drawn: tuple[Experiment, ...], config: Config, known_until: int) -> tuple[list[Experiment], list[str]]:
     """Return the experiments that can be learnt from, and a note on each other."""
     actions = {action.id for action in config.retention.actions}
     closed, notes = [], []
