@@ -155,11 +155,13 @@ def show_backtest(console: Console, result: "Backtest") -> None:
 def show_scores(console: Console, scores: "pd.DataFrame", out: Path) -> None:
     """Print what the scores amount to."""
     leave, value = scores["p_churn"].sum(), scores["clv"].sum()
-    line = f"{len(scores):,} customers scored as of {scores['cutoff'].iloc[0]:%Y-%m-%d}; {leave:,.0f} expected to leave"
-    if scores["clv"].notna().any():
-        line += f"; {scores['spend'].sum():,.0f} expected spend; {value:,.0f} customer equity"
-    console.say(line + ".")
     facts = read_manifest(out)["facts"]["score"]
+    line = f"{len(scores):,} customers scored as of {scores['cutoff'].iloc[0]:%Y-%m-%d}; {leave:,.0f} expected to leave"
+    if facts["equity"]:
+        worth = facts["equity"]
+        line += f"; {scores['spend'].sum():,.0f} expected spend; customer equity {value:,.0f}"
+        line += f" (80 %: {worth['low']:,.0f} to {worth['high']:,.0f} if customers vary alone)"
+    console.say(line + ".")
     if facts["outside_population"]:
         console.say(
             f"{facts['outside_population']:,} customers of the log are not described: the population is those"

@@ -28,10 +28,6 @@ SMS = {"id": "sms", "contact_cost": 0.2, "capacity": 10, "save_rate": [1, 9]}
 PLAIN = {"holdout": 0.0, "explore": 0.0, "service_levels": []}
 
 
-def defect(reason: str) -> pytest.MarkDecorator:
-    return pytest.mark.xfail(strict=True, reason=reason)
-
-
 @pytest.fixture(scope="module")
 def scores(shop: Finished) -> pd.DataFrame:
     return read_parquet(shop.out, "scores.parquet").drop_columns(["drivers", "spend_drivers"]).to_pandas()
@@ -157,14 +153,12 @@ def test_the_curve_reaches_what_everything_worthwhile_costs():
     assert curve["expected_profit"].max() == pytest.approx(320.0)
 
 
-@defect("what the next money earns is read off a curve that ends at the budget")
 def test_more_money_is_said_to_earn_what_it_would(shop, scores):
     found = planned(shop, scores, budget=100.0, actions=[SMS, CALL], **PLAIN)
     assert found.price > 1.0
     assert not any("More money would earn nothing" in note for note in found.notes)
 
 
-@defect("customers who explore do not count towards floors, though they get an action")
 def test_floors_count_those_who_explore(shop, scores):
     enough = {"budget": 1e5, "actions": [CALL], "holdout": 0.0, "service_levels": []}
     tier = planned(shop, scores, explore=0.0, **enough).plan.query("eligible")["tier"].mode()[0]
@@ -173,19 +167,16 @@ def test_floors_count_those_who_explore(shop, scores):
     assert (found.query("tier == @tier")["action"] != "none").sum() >= could
 
 
-@defect("the tier is told as the number of a segment")
 def test_a_floor_that_cannot_be_held_names_its_tier(shop, scores):
     with pytest.raises(DefinitionError, match="most valuable"):
         planned(shop, scores, floors=[{"tier": "most valuable", "customers": 100_000}])
 
 
-@defect("capacity 0 is told as a closed tier")
 def test_no_capacity_is_not_told_as_a_closed_tier(shop, scores):
     found = planned(shop, scores, actions=[CALL | {"capacity": 0}], **PLAIN).plan
     assert not found["reason"].str.contains("not open to the tier").any()
 
 
-@defect("the change of staying at which an action pays is told as negative points")
 def test_an_action_that_pays_anyway_is_not_said_to_need_less_than_nothing(shop, scores):
     found = planned(shop, scores, actions=[CALL | {"spend_change": 0.9}], budget=1e5, **PLAIN)
     assert not any("by -" in note for note in found.notes)

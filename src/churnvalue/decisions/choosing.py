@@ -110,7 +110,7 @@ def _limits(customers: Candidates, pairs: Options, draws: Draws, retention: Rete
             tier == TIERS.index(floor.tier)
         )
         due = max(floor.customers - int(exploring.sum()), 0)
-        floors.append(Floor(TIERS.index(floor.tier), pairs.with_action(action), due))
+        floors.append(Floor(TIERS.index(floor.tier), pairs.with_action(action), due, f"tier '{floor.tier}'"))
     segment = np.concatenate([tier, tier[draws.group != EXPLOIT]])
     capacity = np.concatenate([customers.capacity - used, customers.service.capacity])
     return Limits(max(retention.budget - spent, 0.0), capacity, pairs.uses, tuple(floors), segment)

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from churnvalue.config import Retention, Value
+from churnvalue.decisions.allocation import Allocation
 from churnvalue.decisions.assignment import EXPLORE, HOLDOUT, propensity
 from churnvalue.decisions.candidates import Candidates, Known, candidates
 from churnvalue.decisions.choosing import decide, draws_of, level_given
@@ -115,7 +116,7 @@ def plan_retention(
     ]
     plan["next_category"] = pd.array(offered, dtype="str")
     plan = plan[list(COLUMNS)]
-    curve = _with_explored(allocation.curve, plan)
+    curve = _with_explored(allocation, plan)
     worth = f"Value is the margin of the next {value.horizon_days} days, discounted at {100 * value.discount_rate:g} % a year."
     told = notes(customers, outcome, plan, curve, retention)
     return RetentionPlan(
@@ -166,10 +167,14 @@ def _common_evidence(evidence: npt.NDArray[np.str_]) -> str:
     return EXPERIMENT if len(evidence) and (evidence == EXPERIMENT).all() else ASSUMPTION
 
 
-def _with_explored(curve: pd.DataFrame, plan: pd.DataFrame) -> pd.DataFrame:
+def _with_explored(allocation: Allocation, plan: pd.DataFrame) -> pd.DataFrame:
+    """Return the curve of the whole plan: with those who explore, and with the service that those held out get instead."""
     explored = plan[plan["group"] == EXPLORE]
-    curve = curve.copy()
-    curve[["budget", "cost"]] += explored["cost"].sum()
-    curve["expected_profit"] += explored["expected_profit"].sum()
+    others = plan[plan["group"] != EXPLORE]
+    curve = allocation.curve.copy()
+    curve["budget"] += explored["cost"].sum()
+    allocated = {"cost": allocation.cost, "expected_profit": allocation.profit}
+    for name, service in (("cost", "service_cost"), ("expected_profit", "service_profit")):
+        curve[name] += explored[name].sum() + others[name].sum() + plan[service].sum() - allocated[name]
     curve["customers"] += len(explored)
     return curve

@@ -14,6 +14,7 @@ from churnvalue.config import Config
 from churnvalue.decisions.tiers import TierRules, attainable, percentile, tiers
 from churnvalue.engines import read_log
 from churnvalue.errors import OutputError
+from churnvalue.evaluation.equity import Equity, equity
 from churnvalue.events.log import EventLog
 from churnvalue.explain import DRIVER, drivers
 from churnvalue.frames import feature_frame
@@ -92,7 +93,9 @@ def score(
     if out is not None:
         with (
             stages.stage("writing the scores"),
-            staged(Path(out), "score", **_facts(config, log, champions, frame), **earlier.facts) as stage,
+            staged(
+                Path(out), "score", **_facts(config, log, champions, frame, equity(predicted)), **earlier.facts
+            ) as stage,
         ):
             stage.parquet(SCORES, table)
             if with_features:
@@ -195,7 +198,9 @@ def _table(frame: pd.DataFrame, scores: pd.DataFrame, champions: Champions) -> p
     return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
 
 
-def _facts(config: Config, log: EventLog, champions: Champions, frame: pd.DataFrame) -> dict[str, Any]:
+def _facts(
+    config: Config, log: EventLog, champions: Champions, frame: pd.DataFrame, worth: Equity | None
+) -> dict[str, Any]:
     """Return what later steps and readers need to know of these scores."""
     account = log.account
     return {
@@ -210,6 +215,7 @@ def _facts(config: Config, log: EventLog, champions: Champions, frame: pd.DataFr
         "discount_rate": champions.value.terms.discount_rate,
         "model_versions": champions.versions,
         "has_amounts": champions.spend is not None,
+        "equity": worth.facts() if worth else None,
         "has_categories": bool(log.categories.names),
         "day_granularity": log.days_only,
         "rows_read": account.read,

@@ -63,6 +63,7 @@ def summarise(
         "rows": len(frame.features),
         "horizon_days": config.outcome.horizon_days,
         "learnt_days": learned.learnt_days,
+        "equity": learned.equity.facts() if learned.equity else None,
         "digest": _digest(frame),
         "log": {
             "text": describe(log),

@@ -26,7 +26,7 @@ _CORE, _OPTIONS, _WIDER = 100, 4, 4  # customers decided exactly, and how many o
 _EXCHANGED = 2000
 _OTHERS = 16  # options tried where there is no room for the next step
 _SAMPLE, _CURVE_SAMPLE = 20_000, 5_000
-_CURVE_LEVELS = (1 / 16, 1 / 4, 1.0)
+_CURVE_LEVELS = (1 / 16, 1 / 4, 1 / 2, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,11 +158,11 @@ def _sample(draw: Floats, size: int) -> Ints:
 
 
 def contested_curve(problem: Problem, draw: Floats, settled: Settled) -> pd.DataFrame:
-    """Return what each budget would earn within the other limits: of four queues, each at other prices, the best.
+    """Return what each budget would earn within the other limits: of five queues, each at other prices, the best.
 
-    A queue holds steps in the order of what they earn, net of what they use of the other limits, for each unit of money, and
-    passes over what a limit no longer holds. Of many customers a sample stands for all. Floors count at their price, so small
-    budgets meet them as far as they can.
+    A queue holds steps in the order of what they earn, net of what they use of the other limits, for each unit of money; where
+    a limit no longer holds one, the next best is taken. Of many customers a sample stands for all. Floors count at their
+    price, so small budgets meet them as far as they can.
     """
     rows = _sample(draw, _CURVE_SAMPLE)
     share = len(rows) / max(len(draw), 1)

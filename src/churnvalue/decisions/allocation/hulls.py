@@ -9,7 +9,7 @@ import numba
 import numpy as np
 
 BINS = 1 << 16
-_ROUNDS = 3
+_ROUNDS, _ROUNDING = 3, 1.0 - 1e-9
 COST, PROFIT, CUSTOMERS, COST_REST, PROFIT_REST, STEPS = range(6)  # columns of the histogram
 # The leading 12 + 10 bits of a double order it by octave and place in the octave; 64 octaves are told apart.
 _SHIFT = 42
@@ -185,34 +185,40 @@ def walk_within(places, efficiency, options, uses, money, room, now):  # type: i
     """Take steps in this order as money and room still hold them; return cost, profit, customers and the price of money.
 
     Each step leads from whatever the customer has by now to its new option or, where that has no room left, to the best other
-    that costs no more, if that is an improvement. Then once more, as who went on has left room behind. ``options``: profit, cost and net worth (customers, options), and the
-    options of each customer in the order in which they are tried; ``uses`` (options, resources). ``room`` (resources,) and
-    ``now`` (customers,), where each stands, are changed.
+    that costs no more and is worth its money. Two more rounds spend what is left, as who went on has left room behind.
+    ``options``: profit, cost and net worth (customers, options), and the options of each customer in the order in which they
+    are tried; ``uses`` (options, resources). ``room`` (resources,) and ``now`` (customers,), where each stands, are changed.
     """
     profit, cost, net, others = options
     spent, earned, customers, price = 0.0, 0.0, 0.0, 0.0
-    for s in np.arange(_ROUNDS * len(places)) % max(len(places), 1):
+    for turn in range(_ROUNDS * len(places)):
+        s = turn % len(places)
         row, _, aim = places[s]
+        least = efficiency[s] if turn < len(places) else 0.0
         old = now[row]
         paid = cost[row, old] if old >= 0 else 0.0
         have = net[row, old] if old >= 0 else 0.0
+        if net[row, aim] <= have:
+            continue  # nor is anything cheaper worth more: the aim is on the hull
         for t in range(-1, others.shape[1]):
             new = aim if t < 0 else others[row, t]
+            extra = cost[row, new] - paid
             fits = net[row, new] > have and cost[row, new] <= cost[row, aim]
+            fits &= extra <= 0.0 or net[row, new] - have >= least * extra * _ROUNDING
             for r in range(len(room)):
                 if not fits:
                     break
                 fits = room[r] >= uses[new, r] - (uses[old, r] if old >= 0 else 0.0)
             if not fits:
                 continue
-            if spent + cost[row, new] - paid > money:
+            if spent + extra > money:
                 if price == 0.0:
                     price = efficiency[s]
                 break
             for r in range(len(room)):
                 room[r] -= uses[new, r] - (uses[old, r] if old >= 0 else 0.0)
             now[row] = new
-            spent += cost[row, new] - paid
+            spent += extra
             earned += profit[row, new] - (profit[row, old] if old >= 0 else 0.0)
             customers += old < 0
             break

@@ -12,11 +12,20 @@ from churnvalue.errors import DefinitionError
 
 @dataclass(frozen=True, eq=False)
 class Floor:
-    """At least ``customers`` of those charged in ``segment`` get one of ``options``, a mask of shape (A,)."""
+    """At least ``customers`` of those charged in ``segment`` get one of ``options``, a mask of shape (A,).
+
+    ``name`` is what errors call the segment.
+    """
 
     segment: int
     options: Bools
     customers: int
+    name: str = ""
+
+    @property
+    def said(self) -> str:
+        """What errors call it."""
+        return f"A floor of {self.customers} customers in {self.name or f'segment {self.segment}'}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,13 +74,12 @@ def check_floors(problem: Problem, limits: Limits, before: int) -> None:
         could = int(fills.any(axis=1).sum())
         if could < floor.customers:
             raise DefinitionError(
-                f"A floor of {floor.customers} customers in segment {floor.segment} needs as many who may get one of its options, "
-                f"but there are {could}. Lower the floor."
+                f"{floor.said} needs as many who may get one of its options, but there are {could}. Lower the floor."
             )
         cheapest = np.where(fills, problem.cost, np.inf).min(axis=1, initial=np.inf)
         least = float(np.partition(cheapest, max(floor.customers - 1, 0))[: floor.customers].sum())
         if least > limits.budget * (1.0 + 1e-12):
             raise DefinitionError(
-                f"A floor of {floor.customers} customers in segment {floor.segment} costs at least {least:.2f}, but the budget is "
+                f"{floor.said} costs at least {least:.2f}, but the budget is "
                 f"{limits.budget:.2f}. Lower the floor or raise the budget."
             )
