@@ -48,9 +48,11 @@ def options(customers: Candidates) -> Options:
     pairs = [(level, action) for level in range(NONE, levels) for action in range(NONE, actions)][1:]
     profit, cost = np.zeros((n, len(pairs))), np.zeros((n, len(pairs)))
     uses = np.zeros((len(pairs), actions + levels))
+    # Levels that cannot be valued are no options: they would tie with doing without them.
+    valued = (service.profit != 0.0) | (service.cost > 0.0)
     for option, (level, action) in enumerate(pairs):
         if level != NONE:
-            profit[:, option] += service.profit[:, level]
+            profit[:, option] += np.where(valued[:, level], service.profit[:, level], -np.inf)
             cost[:, option] += service.cost[:, level]
             uses[option, actions + level] = 1.0
         if action != NONE:

@@ -74,7 +74,8 @@ def _near(problem: Problem, prices: Floats, bound: float, follow: Ints, margin: 
     while True:
         size = min(size, len(margin))
         whole = size == len(margin)
-        core = _nearest(margin, size)
+        # Of those who use nothing, however many are indifferent, none can give way.
+        core = np.union1d(_nearest(margin, size), _nearest(np.where(follow >= 0, margin, np.inf), size))
         choice = follow.copy()
         choice[core] = -1
         few = problem.take(core, problem.limits - problem.used(choice))
@@ -83,7 +84,9 @@ def _near(problem: Problem, prices: Floats, bound: float, follow: Ints, margin: 
         edge = (
             np.inf
             if whole
-            else float(np.partition(loss.ravel(), min(size * _OPTIONS, loss.size) - 1)[: size * _OPTIONS].max())
+            else float(
+                np.partition(loss.ravel(), min(len(core) * _OPTIONS, loss.size) - 1)[: len(core) * _OPTIONS].max()
+            )
         )
         few = _only(few, loss <= edge)
         found = integer_choice(few, _share(_CLOSE, bound, few.bound(prices)), _FEW_NODES)
