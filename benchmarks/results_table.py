@@ -18,7 +18,7 @@ from churnvalue.storage import json_text, write_text
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results"
-_PACKAGES = ("churnvalue", "lightgbm", "numpy", "pandas", "scikit-learn", "scipy")
+_PACKAGES = ("churnvalue", "lightgbm", "numba", "numpy", "pandas", "scikit-learn", "scipy")
 
 
 @dataclass(frozen=True)
