@@ -20,8 +20,12 @@ def main() -> None:
         "--as-of", help="cutoff: this day's 00:00 UTC, such as 2011-09-01; the end of the log by default"
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of scores, plan, sends, curve and report")
-    parser.add_argument("--previous", type=Path, help="folder of an earlier night, whose tiers hold until clearly passed")
-    parser.add_argument("--measured", type=Path, action="append", default=[], help="folder of a measured plan; repeatable")
+    parser.add_argument(
+        "--previous", type=Path, help="folder of an earlier night, whose tiers hold until clearly passed"
+    )
+    parser.add_argument(
+        "--measured", type=Path, action="append", default=[], help="folder of a measured plan; repeatable"
+    )
     options = parser.parse_args()
     try:
         config = cv.read_config(options.config)
