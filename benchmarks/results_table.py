@@ -175,10 +175,16 @@ def _unique(texts: Iterable[str]) -> list[str]:
 def write_readme(folder: Path = FOLDER) -> Path:
     """Write ``README.md`` of a folder from its ``results/*.json``; return its path."""
     found = {path.stem: load(path) for path in sorted((folder / "results").glob("*.json"))}
-    modules = {name: FOLDER / f"{name}.py" for name in found}
-    about = {n: ast.get_docstring(ast.parse(p.read_text("utf-8"))) or "" for n, p in modules.items() if p.is_file()}
+    about = {
+        name: "\n\n".join(map(_says, [FOLDER / f"{name}.py", *sorted(FOLDER.glob(f"{name}_*.py"))])) for name in found
+    }
     write_text(folder / "README.md", readme(found, about))
     return folder / "README.md"
+
+
+def _says(module: Path) -> str:
+    """Return what a benchmark or a part of one says of itself."""
+    return (ast.get_docstring(ast.parse(module.read_text("utf-8"))) or "").strip() if module.is_file() else ""
 
 
 if __name__ == "__main__":
