@@ -384,6 +384,13 @@ def test_costs_keep_within_budget_and_capacity(shop):
     assert at["expected_profit"] == pytest.approx(profit.sum(axis=None))
 
 
+def test_assumed_effects_come_with_the_experiment_that_would_show_them(shop):
+    said = [note for note in shop.plan.notes if "an experiment with" in note]
+    assumed = shop.plan.plan.query("planned_action != 'none' and evidence == 'assumption'")
+    assert len(said) == assumed["planned_action"].nunique() > 0
+    assert all("points of staying with a probability of 80 %" in note for note in said)
+
+
 def test_the_hold_out_does_not_follow_the_budget(shop):
     held_out = shop.plan.plan.query("group == 'holdout'")["customer_id"].tolist()
     assert 30 < len(held_out) < 90  # a tenth of 600

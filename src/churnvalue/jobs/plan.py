@@ -10,10 +10,12 @@ import pyarrow as pa
 from churnvalue import clock
 from churnvalue.config import Config
 from churnvalue.decisions.portfolio import portfolios
-from churnvalue.decisions.retention import POLICY_VERSION, plan_retention
+from churnvalue.decisions.retention import NO_ACTION, POLICY_VERSION, plan_retention
 from churnvalue.decisions.sending.export import export_text
+from churnvalue.effects.action_effects import ASSUMPTION
 from churnvalue.engines import read_log
 from churnvalue.errors import OutputError
+from churnvalue.evaluation.experiment_size import size_experiment
 from churnvalue.jobs.belongs import doubts, require_project
 from churnvalue.jobs.knowledge import applied, known, read_measured
 from churnvalue.jobs.moments import moments
@@ -80,7 +82,8 @@ def plan(
         sends = planned.sends
     with stages.stage("looking back at the tiers"):
         tiers = portfolios(log, scored, config.value, config.outcome.kind)
-    notes = (*doubts(scored, log, cutoff), *retention.notes, *taught, *unread, *said)
+    sizes = _sizes(retention.plan.assign(p_stay=1.0 - scored["p_churn"].to_numpy()))
+    notes = (*doubts(scored, log, cutoff), *retention.notes, *sizes, *taught, *unread, *said)
     if out is not None:
         with (
             stages.stage("writing the plan"),
@@ -107,3 +110,18 @@ def plan(
                 stage.parquet(name, pa.Table.from_pandas(table, preserve_index=False))
             stage.text(EXPORT, export_text(sends))
     return Plan(retention.plan, sends, retention.curve, tiers.table, notes)
+
+
+def _sizes(plan: pd.DataFrame) -> tuple[str, ...]:
+    """Say, of each action whose effect is assumed, how large an experiment would show it."""
+    assumed = plan[(plan["planned_action"] != NO_ACTION) & (plan["evidence"] == ASSUMPTION)]
+    notes = []
+    for action, rows in assumed.groupby("planned_action", sort=True):
+        change, stay = float(rows["p_stay_change"].mean()), float(rows["p_stay"].mean())
+        if change > 0 and 0 < stay < 1:
+            size = size_experiment(change, base_rate=stay)
+            notes.append(
+                f"{action}: an experiment with {size.treated:,} such customers and as many left alone would show the assumed"
+                f" {100 * change:+.1f} points of staying with a probability of 80 %."
+            )
+    return tuple(notes)
