@@ -15,7 +15,7 @@ from churnvalue.effects.support import ENOUGH_CUSTOMERS
 from churnvalue.errors import ExperimentError, HistoryError
 from churnvalue.events.log import EventLog
 from churnvalue.features import Feature, expand
-from churnvalue.frames import feature_frame, training_frame
+from churnvalue.frames import TrainingFrame, feature_frame, training_frame
 
 # Few and plain: an experiment is small beside a log, and what is asked is who differs, not who leaves.
 _DESCRIBED_BY: tuple[dict[str, Any], ...] = (
@@ -115,14 +115,7 @@ def _learnt(
 ) -> tuple[ActionEffects | None, tuple[str, ...]]:
     """Return the effects, on the scored customers, of the actions that an experiment supports."""
     features = _features(config, log)
-    # Described and followed from the midnight before the contact, so that nothing after it describes anybody.
-    day = experiment.frame["event_time"].dt.floor("D")
-    cutoffs = [clock.micros(one.to_pydatetime()) for one in sorted(day.unique())]
-    described = training_frame(log, features, cutoffs, config.population, config.outcome)
-    places = pd.MultiIndex.from_arrays([experiment.frame["customer_id"], day.dt.as_unit("us")])
-    rows = described.features.index.get_indexer(places)
-    inside = experiment.frame[rows >= 0]
-    rows = rows[rows >= 0]
+    described, inside = _described(config, log, experiment, features)
     outside = len(experiment.frame) - len(inside)
     model = EffectModel(
         actions=tuple(action.id for action in actions),
@@ -133,20 +126,40 @@ def _learnt(
     redeemed = inside["redeemed"].astype("Float64")
     enough = redeemed.groupby(inside["action"]).transform("count") >= ENOUGH_CUSTOMERS
     model.fit(
-        described.features.iloc[rows].set_axis(inside["customer_id"].to_numpy(), axis=0),
+        described.features.set_axis(inside["customer_id"].to_numpy(), axis=0),
         inside["action"].to_numpy(),
-        1.0 - described.targets["churned"].to_numpy()[rows],
+        1.0 - described.targets["churned"].to_numpy(),
         inside["propensity"].to_numpy(),
-        _worth(described.features.iloc[rows], config),
+        _worth(described.features, config),
         redeemed.where(enough).to_numpy(dtype=np.float64, na_value=np.nan),
     )
     left = f", {outside:,} of its customers outside [population] left out" if outside else ""
-    said = (f"Experiment {experiment.name}: {len(inside):,} customers from {day.min():%Y-%m-%d}{left}.",)
+    said = (
+        f"Experiment {experiment.name}: {len(inside):,} customers from {experiment.frame['event_time'].min():%Y-%m-%d}{left}.",
+    )
     if not model.supported_:
         return None, (*said, *model.notes_)
     now = feature_frame(log, features, clock.micros(scores["cutoff"].iloc[0].to_pydatetime()), config.population)
     now = now.droplevel("cutoff").reindex(scores["customer_id"])
     return model.predict(now, scores["p_churn"].to_numpy(dtype=np.float64)).select(model.supported_), said
+
+
+def _described(
+    config: Config, log: EventLog, experiment: Experiment, features: tuple[Feature, ...]
+) -> tuple[TrainingFrame, pd.DataFrame]:
+    """Return features and outcomes of those of the population who took part, and their rows of the experiment.
+
+    Described and followed from the midnight before the contact, so that nothing after it describes anybody. One day at a
+    time: contacts of a year would else hold the whole population 365 times.
+    """
+    features_of, targets_of, rows_of = [], [], []
+    for day, contacted in experiment.frame.groupby(experiment.frame["event_time"].dt.floor("D"), sort=True):
+        frame = training_frame(log, features, [clock.micros(day.to_pydatetime())], config.population, config.outcome)
+        found = frame.features.index.get_level_values("customer_id").get_indexer(pd.Index(contacted["customer_id"]))
+        features_of.append(frame.features.iloc[found[found >= 0]])
+        targets_of.append(frame.targets.iloc[found[found >= 0]])
+        rows_of.append(contacted[found >= 0])
+    return TrainingFrame(pd.concat(features_of), pd.concat(targets_of)), pd.concat(rows_of)
 
 
 def _features(config: Config, log: EventLog) -> tuple[Feature, ...]:
