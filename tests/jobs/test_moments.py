@@ -10,9 +10,10 @@ from churnvalue.clock import HOUR, micros
 from churnvalue.config import parse_config
 from churnvalue.decisions.sending.fatigue import ASSUMED_RATES
 from churnvalue.jobs.activity import habit_of, read_activity
+from churnvalue.jobs.answers import last_before
 from churnvalue.jobs.fatigue import leaving_rates, told
 from churnvalue.jobs.moments import moments
-from churnvalue.jobs.past_sends import PastSends, last_before, read_past_sends, sends_of_log, sends_of_plans
+from churnvalue.jobs.past_sends import PastSends, read_past_sends, sends_of_log, sends_of_plans
 from churnvalue.jobs.responses import learn_response, said
 from churnvalue.storage import staged
 from churnvalue.sweep import slot_counts

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churnvalue.config import Retention
-from churnvalue.decisions.allocation import Allocation, Floor, Limits, allocate_within
+from churnvalue.decisions.allocation import NONE, Allocation, Floor, Limits, allocate_within
 from churnvalue.decisions.assignment import (
     EXPLOIT,
     EXPLORE,
@@ -18,7 +18,7 @@ from churnvalue.decisions.assignment import (
     hashes,
 )
 from churnvalue.decisions.candidates import Candidates
-from churnvalue.decisions.options import NONE, Options
+from churnvalue.decisions.options import Options
 from churnvalue.decisions.service import TODAY
 from churnvalue.decisions.tiers import TIERS
 

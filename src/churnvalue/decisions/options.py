@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from churnvalue.decisions.allocation import NONE
 from churnvalue.decisions.candidates import Candidates
-
-NONE = -1
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -7,11 +7,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from churnvalue.config import Retention
+from churnvalue.decisions.allocation import NONE
 from churnvalue.decisions.assignment import EXPLORE, HOLDOUT
 from churnvalue.decisions.candidates import Candidates
 from churnvalue.decisions.service import TODAY
 
-NONE = -1
 NEXT_MONEY = 100.0
 _HELD_OUT = "held out to measure the plan"
 

@@ -7,15 +7,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from churnvalue.config import Retention, Value
-from churnvalue.decisions.allocation import Allocation
+from churnvalue.contacts import NO_ACTION
+from churnvalue.decisions.allocation import NONE, Allocation
 from churnvalue.decisions.assignment import EXPLORE, HOLDOUT, propensity
 from churnvalue.decisions.candidates import Candidates, Known, candidates
 from churnvalue.decisions.choosing import decide, draws_of, level_given
-from churnvalue.decisions.options import NONE, options, profit_beside
+from churnvalue.decisions.options import options, profit_beside
 from churnvalue.decisions.plan_words import Outcome, notes, reasons
 from churnvalue.effects.action_effects import ASSUMPTION, EXPERIMENT
 
-NO_ACTION = "none"
 POLICY_VERSION = "net value 2"
 AS_TODAY = "as today"
 COLUMNS = (

@@ -13,11 +13,9 @@ from churnvalue.contacts import NO_ACTION, Contacts
 from churnvalue.decisions.assignment import HOLDOUT
 from churnvalue.evaluation.group_value import Happened
 from churnvalue.events.log import EventLog
-from churnvalue.sweep import compile_measures, sweep
+from churnvalue.jobs.answers import ANSWER_DAYS, ANSWERED, first_wait, rows_of_kinds
+from churnvalue.sweep import compile_measures, customer_of, sweep
 from churnvalue.views import Column, Future, History, evaluate, measures
-
-ANSWER_DAYS = 7
-_OPENED = "message_open"
 
 Floats = npt.NDArray[np.float64]
 
@@ -138,19 +136,9 @@ def happened(
 
 
 def answered(sends: pd.DataFrame, log: EventLog, outcome: str) -> Floats:
-    """Return 1 for each send after which the customer opened a message or came back within 7 days, else 0."""
-    kinds = [log.kind.code(kind) for kind in (outcome, _OPENED)]
-    chosen = np.isin(log.kind.codes, kinds)
-    customer = np.repeat(np.arange(len(log.customers)), np.diff(log.start))[chosen]
-    times = log.event_time[chosen]
-    order = np.argsort(times, kind="stable")
-    events = pd.DataFrame({"customer": customer[order], "at": times[order], "came": times[order]})
-    asked = pd.DataFrame(
-        {
-            "customer": pd.Index(log.customers.to_pandas()).get_indexer(sends["customer_id"]),
-            "at": sends["send_at"].dt.as_unit("us").astype("int64").to_numpy(),
-            "row": np.arange(len(sends)),
-        }
-    ).sort_values("at", kind="stable")
-    joined = pd.merge_asof(asked, events, on="at", by="customer", direction="forward", tolerance=ANSWER_DAYS * DAY - 1)
-    return joined.sort_values("row")["came"].notna().to_numpy().astype(np.float64)
+    """Return 1 for each send which the customer opened, clicked or followed by coming back within 7 days, else 0."""
+    rows = rows_of_kinds(log, (outcome, *ANSWERED), END)
+    customer = pd.Index(log.customers.to_pandas()).get_indexer(pd.Index(sends["customer_id"], dtype="str"))
+    sent_at = sends["send_at"].dt.as_unit("us").astype("int64").to_numpy(np.int64)
+    waited = first_wait(customer.astype(np.int64), sent_at, customer_of(log, rows), log.event_time[rows])
+    return np.asarray(waited < ANSWER_DAYS * DAY, dtype=np.float64)

@@ -16,8 +16,9 @@ from churnvalue.errors import HistoryError, OutputError
 from churnvalue.evaluation.plan_value import PlanValue, plan_value, require_plan
 from churnvalue.evaluation.sends_value import SendsValue, sends_value
 from churnvalue.events.log import EventLog
+from churnvalue.jobs.answers import ANSWER_DAYS
 from churnvalue.jobs.belongs import require_project, strangers
-from churnvalue.jobs.happened import ANSWER_DAYS, CarriedOut, answered, carried_out, happened
+from churnvalue.jobs.happened import CarriedOut, answered, carried_out, happened
 from churnvalue.jobs.outputs import MEASURE, PLAN, SCORES, SENDS
 from churnvalue.jobs.verdict import no_lesson, verdict
 from churnvalue.progress import Stages

@@ -13,16 +13,15 @@ from churnvalue.clock import DAY, HOUR, Micros
 from churnvalue.decisions.assignment import HOLDOUT
 from churnvalue.events.log import MISSING, EventLog
 from churnvalue.jobs.activity import Activity, habit_of
+from churnvalue.jobs.answers import ANSWER_DAYS, ANSWERED, first_wait, last_before, rows_of_kinds
 from churnvalue.jobs.fatigue import SENT
-from churnvalue.jobs.happened import ANSWER_DAYS
 from churnvalue.jobs.outputs import PLAN, SENDS
 from churnvalue.storage import read_manifest, read_parquet
-from churnvalue.sweep import customer_of, rows_of
+from churnvalue.sweep import customer_of
 from churnvalue.timing.response import SendLog
 from churnvalue.timing.week import SLOTS
 
 MOST_SENDS = 200_000  # the latest; their hours of activity take 130 MB
-_ANSWERED = ("message_open", "message_click")
 _ANSWER_HOURS = 48
 _MINUTE = HOUR // 60
 _NEEDED = ("customer_id", "channel", "send_at", "slot", "group", "propensity", "message", "eligible")
@@ -78,9 +77,9 @@ def sends_of_plans(
     }
     table, customer, at = table.iloc[kept], customer[kept], at[kept]
     channel = table["channel"].to_numpy(dtype=object)
-    rows = _rows_of(log, (outcome, *_ANSWERED), cutoff)
+    rows = rows_of_kinds(log, (outcome, *ANSWERED), cutoff)
     started = _started(log, customer, channel, at)
-    delay = _wait(customer, started, customer_of(log, rows), log.event_time[rows])
+    delay = first_wait(customer, started, customer_of(log, rows), log.event_time[rows])
     delay = np.where(delay < ANSWER_DAYS * DAY, delay, np.nan)
     eligible = np.frombuffer(bytes.fromhex("".join(table["eligible"])), np.uint8).reshape(len(table), SLOTS // 8)
     sends = SendLog(
@@ -119,7 +118,7 @@ def _habits(activity: Activity, made: Ints, customer: Ints) -> npt.NDArray[np.fl
 
 def sends_of_log(log: EventLog, cutoff: int) -> tuple[SendLog, dict[str, int]]:
     """Return the log's own messages, whose policy is not known, and what is left out."""
-    sent, at = _rows_of(log, (SENT,), cutoff), log.event_time
+    sent, at = rows_of_kinds(log, (SENT,), cutoff), log.event_time
     over, named = at[sent] < cutoff - _ANSWER_HOURS * HOUR, log.channel.codes[sent] != MISSING
     usable = sent[over & named]
     learned = usable[_latest(np.arange(len(usable)), at[usable], customer_of(log, usable))]
@@ -130,7 +129,7 @@ def sends_of_log(log: EventLog, cutoff: int) -> tuple[SendLog, dict[str, int]]:
     }
     since = int(at[learned].min(initial=cutoff))
     sent = sent[at[sent] >= since]
-    delay = _answer_delays(log, sent, _rows_of(log, _ANSWERED, cutoff))[np.searchsorted(sent, learned)]
+    delay = _answer_delays(log, sent, rows_of_kinds(log, ANSWERED, cutoff))[np.searchsorted(sent, learned)]
     names = np.array([*log.channel.names, None], dtype=object)
     sends = SendLog(
         customer_id=np.asarray(log.customers.take(customer_of(log, learned)).to_pandas(), dtype=object),
@@ -163,11 +162,6 @@ def _answer_delays(log: EventLog, sent: Ints, came: Ints) -> Floats:
     return delay
 
 
-def _rows_of(log: EventLog, kinds: Sequence[str], cutoff: int) -> Ints:
-    """Events of some kinds, by customer and time."""
-    return np.sort(np.concatenate([rows_of(log, kind, clock.before(cutoff), cutoff) for kind in dict.fromkeys(kinds)]))
-
-
 def _latest(rows: Ints, times: Micros, customer: Ints) -> Ints:
     """At most 200,000 of the rows: the latest, of the same moment by customer; in their order."""
     return np.sort(rows[np.lexsort((customer[rows], -times[rows]))[:MOST_SENDS]])
@@ -181,30 +175,9 @@ def _seconds(log: EventLog, delay: Floats) -> Floats | None:
 def _started(log: EventLog, customer: Ints, channel: npt.NDArray[np.object_], planned: Micros) -> Micros:
     """When each message really went out: the first that the log holds within its hour, else as planned."""
     end = int(planned.max(initial=clock.BEGINNING)) + HOUR
-    rows = _rows_of(log, (SENT,), end)
+    rows = rows_of_kinds(log, (SENT,), end)
     width = len(log.channel.names) + 1
     own = customer * width + pd.Index(log.channel.names).get_indexer(pd.Index(channel)) + 1
     key = customer_of(log, rows) * width + log.channel.codes[rows] + 1
-    waited = _wait(own, planned, key, log.event_time[rows])
+    waited = first_wait(own, planned, key, log.event_time[rows])
     return planned + np.where(waited < HOUR, waited, 0).astype(np.int64)
-
-
-def _wait(asked_key: Ints, asked_at: Micros, key: Ints, at: Micros) -> Floats:
-    """Microseconds from each moment asked for to the first ``at`` of the same key from then on; NaN if there is none."""
-    following = last_before(asked_key, -asked_at, key, -at)
-    found = following >= 0
-    waited = np.full(len(asked_at), np.nan)
-    waited[found] = at[following[found]] - asked_at[found]
-    return waited
-
-
-def last_before(asked_key: Ints, asked_at: Micros, key: Ints, at: Micros) -> Ints:
-    """Return the place in ``at`` of the last moment of the same key at or before each asked for, -1 if there is none."""
-    n = len(at)
-    keys = np.concatenate([key, asked_key])
-    order = np.lexsort((np.concatenate([at, asked_at]), keys))  # stable: of the same moment what is known comes first
-    place = np.maximum.accumulate(np.where(order < n, np.arange(len(order)), 0))
-    candidate = order[place]
-    found = np.empty(len(keys), np.int64)
-    found[order] = np.where((candidate < n) & (keys[candidate] == keys[order]), candidate, -1)
-    return found[n:]

@@ -9,8 +9,9 @@ import pyarrow as pa
 
 from churnvalue import clock
 from churnvalue.config import Config
+from churnvalue.contacts import NO_ACTION
 from churnvalue.decisions.portfolio import portfolios
-from churnvalue.decisions.retention import NO_ACTION, POLICY_VERSION, plan_retention
+from churnvalue.decisions.retention import POLICY_VERSION, plan_retention
 from churnvalue.decisions.sending.export import export_text
 from churnvalue.effects.action_effects import ASSUMPTION
 from churnvalue.engines import read_log

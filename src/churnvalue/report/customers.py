@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from churnvalue.contacts import NO_ACTION
 from churnvalue.report.evidence import driver_rows
-from churnvalue.report.plans import NO_ACTION, acts
+from churnvalue.report.plans import acts
 
 MOST_CUSTOMERS = 500
 MOST_PLANNED = 300

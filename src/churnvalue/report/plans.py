@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from churnvalue.contacts import NO_ACTION
 from churnvalue.report.numbers import listed, number
 from churnvalue.report.summary import by_customer
 
-NO_ACTION = "none"
 AS_TODAY = "as today"
 NEXT_MONEY = 100.0
 NEWER = ("planned_action", "stake", "p_profit", "service_profit", "service_cost", "next_category")

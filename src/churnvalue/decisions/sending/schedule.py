@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from churnvalue.clock import HOUR
+from churnvalue.contacts import NO_ACTION
 from churnvalue.decisions.assignment import EXPLOIT, EXPLORE, HOLDOUT
-from churnvalue.decisions.retention import NO_ACTION
 from churnvalue.decisions.sending.calendars import HOURS
 from churnvalue.decisions.sending.kernels import NONE
 from churnvalue.decisions.sending.reasons import reasons
