@@ -1,9 +1,10 @@
 """Feature and training frames, indexed ``(customer_id, cutoff)``: one code path for learning and for scoring."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from churnvalue import clock, targets
@@ -11,9 +12,11 @@ from churnvalue.config import Outcome, Population
 from churnvalue.errors import HistoryError
 from churnvalue.events.log import EventLog
 from churnvalue.features import Feature, by_name
-from churnvalue.snapshots import population, require_closed
+from churnvalue.snapshots import belongs, require_closed
 from churnvalue.sweep import compile_measures, sweep
-from churnvalue.views import Column, Future, evaluate, measures
+from churnvalue.views import Column, Future, Measure, evaluate, measures
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,18 @@ def feature_frame(log: EventLog, features: Sequence[Feature], cutoff: int, who: 
     Raises:
         HistoryError: If the population is empty.
     """
-    return _frame(log, _columns(features), clock.before(cutoff), cutoff, _members(log, cutoff, who))
+    frame = described(log, features, cutoff, who)
+    if not len(frame):
+        raise _empty(log, cutoff, who)
+    return frame
+
+
+def described(log: EventLog, features: Sequence[Feature], cutoff: int, who: Population) -> pd.DataFrame:
+    """Return what ``feature_frame`` does; without rows where nobody of this log, perhaps a chunk, is in the population."""
+    recent = belongs(who)
+    columns = _columns(features)
+    measured = _measured(log, [recent, *columns.values()], clock.before(cutoff), cutoff)
+    return _frame(log, columns, measured, cutoff, np.flatnonzero(measured[recent] > 0))
 
 
 def training_frame(
@@ -57,17 +71,16 @@ def training_frame(
     """
     if not cutoffs:
         raise HistoryError("Training needs at least one cutoff, but none came. Give one, or bring more history.")
-    described, outcomes = [], []
+    rows, outcomes = [], []
     future = Future()
-    columns = _columns(features)
     wanted = {name: getattr(targets, name)(future, outcome.kind) for name in targets.NAMES}
     for cutoff in cutoffs:
         require_closed(log, cutoff, outcome.horizon_days)
-        members = _members(log, cutoff, who)
-        described.append(_frame(log, columns, clock.before(cutoff), cutoff, members))
-        horizon = clock.after(cutoff, outcome.horizon_days)
-        outcomes.append(_frame(log, wanted, horizon, clock.END, members))
-    result = TrainingFrame(pd.concat(described), pd.concat(outcomes))
+        rows.append(feature_frame(log, features, cutoff, who))
+        members = pd.Index(log.customers.to_pandas()).get_indexer(rows[-1].index.get_level_values("customer_id"))
+        happened = _measured(log, list(wanted.values()), clock.after(cutoff, outcome.horizon_days), clock.END)
+        outcomes.append(_frame(log, wanted, happened, cutoff, members))
+    result = TrainingFrame(pd.concat(rows), pd.concat(outcomes))
     if not log.pays(outcome.kind):
         result = TrainingFrame(result.features, result.targets.drop(columns="spend"))
     return result
@@ -77,29 +90,33 @@ def _columns(features: Sequence[Feature]) -> dict[str, Column]:
     return {name: feature.column() for name, feature in by_name(features).items()}
 
 
-def _members(log: EventLog, cutoff: int, who: Population) -> np.ndarray:
-    members = np.flatnonzero(population(log, cutoff, who))
-    if not len(members):
-        raise HistoryError(
-            f"The population must not be empty, but no customer has an event of kind '{who.kind}' in the {who.active_days} days"
-            f" before {clock.text(cutoff)}; the log holds {_kinds(log)} from {clock.text(log.first)}."
-            " Choose a later cutoff, or another [population]."
-        )
-    return members
+def _measured(log: EventLog, columns: Sequence[Column], span: clock.Span, known_before: int) -> dict[Measure, Floats]:
+    return sweep(log, compile_measures(measures(columns), log), span, known_before)
 
 
 def _frame(
-    log: EventLog, columns: dict[str, Column], span: clock.Span, known_before: int, members: np.ndarray
+    log: EventLog, columns: dict[str, Column], measured: Mapping[Measure, Floats], cutoff: int, members: np.ndarray
 ) -> pd.DataFrame:
-    program = compile_measures(measures(list(columns.values())), log)
-    measured = {m: values[members] for m, values in sweep(log, program, span, known_before).items()}
-    cutoff = pd.Timestamp(span.end if span.start == clock.BEGINNING else span.start, unit="us", tz="UTC")
+    """Return the columns of some customers, as rows of one array, which is how pandas keeps them: nothing is copied."""
+    everyone = len(members) == len(log.customers)
+    values = np.empty((len(columns), len(members)))
+    for row, column in zip(values, columns.values(), strict=True):
+        value = evaluate(column, measured)
+        row[:] = value if everyone or value.ndim == 0 else value[members]
+    time = pd.Timestamp(cutoff, unit="us", tz="UTC")
     index = pd.MultiIndex.from_arrays(
-        [log.customers.take(members).to_pandas(), pd.DatetimeIndex([cutoff] * len(members)).as_unit("us")],
+        [log.customers.take(members).to_pandas(), pd.DatetimeIndex([time] * len(members)).as_unit("us")],
         names=["customer_id", "cutoff"],
     )
-    values = {name: np.broadcast_to(evaluate(column, measured), len(members)) for name, column in columns.items()}
-    return pd.DataFrame(values, index=index)
+    return pd.DataFrame(values.T, index=index, columns=list(columns), copy=False)
+
+
+def _empty(log: EventLog, cutoff: int, who: Population) -> HistoryError:
+    return HistoryError(
+        f"The population must not be empty, but no customer has an event of kind '{who.kind}' in the {who.active_days} days"
+        f" before {clock.text(cutoff)}; the log holds {_kinds(log)} from {clock.text(log.first)}."
+        " Choose a later cutoff, or another [population]."
+    )
 
 
 def _kinds(log: EventLog) -> str:

@@ -8,16 +8,21 @@ from churnvalue.config import Outcome, Population, Training
 from churnvalue.errors import HistoryError
 from churnvalue.events.log import EventLog
 from churnvalue.sweep import compile_measures, sweep
-from churnvalue.views import History
+from churnvalue.views import History, Measure
 
 _SHORTEST_HISTORY = 30  # days before the first cutoff, or three quarters of the horizon if that is more
 _SHORTEST_LOG = 60  # days
 _CLOSEST = 7  # days between cutoffs
 
 
+def belongs(who: Population) -> Measure:
+    """Return what is above 0 for those who belong to the population of a cutoff."""
+    return History().of(who.kind).last(who.active_days).count()
+
+
 def population(log: EventLog, cutoff: int, who: Population) -> npt.NDArray[np.bool_]:
     """Return whether each customer belongs to the population at ``cutoff``, by what was known before it."""
-    recent = History().of(who.kind).last(who.active_days).count()
+    recent = belongs(who)
     measured = sweep(log, compile_measures([recent], log), clock.before(cutoff), cutoff)
     return measured[recent] > 0
 

@@ -10,7 +10,8 @@ import pytest
 from churnvalue import clock
 from churnvalue.clock import DAY, HOUR
 from churnvalue.errors import SourceError
-from churnvalue.events.log import MISSING, Account, EventLog, describe
+from churnvalue.events.account import Account
+from churnvalue.events.log import MISSING, EventLog, describe
 
 LogFrom = Callable[..., EventLog]
 

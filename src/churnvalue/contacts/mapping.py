@@ -11,7 +11,7 @@ from churnvalue.config import Config, EventColumns, EventSource
 from churnvalue.config import Contacts as Settings
 from churnvalue.engines.session import Session
 from churnvalue.errors import SourceError
-from churnvalue.events.log import Account
+from churnvalue.events.account import Account
 from churnvalue.events.mapping import map_source
 from churnvalue.events.source import Source
 from churnvalue.events.times import EARLIEST, LATEST, read_times

@@ -16,7 +16,8 @@ from churnvalue.config import Config
 from churnvalue.contacts.mapping import COLUMNS, account, map_contacts, usable
 from churnvalue.engines.session import Session, first_line
 from churnvalue.errors import SourceError
-from churnvalue.events.log import Account, EventLog
+from churnvalue.events.account import Account
+from churnvalue.events.log import EventLog
 
 NO_ACTION = "none"
 

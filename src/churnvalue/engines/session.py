@@ -1,5 +1,6 @@
 """One DuckDB connection: what DuckDB spells in its own way, and the files and tables that it opens."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,6 +15,8 @@ from churnvalue.engines.files import escaped, file_format, matching
 from churnvalue.errors import SourceError, near_match
 
 _DUCKDB = "duckdb:///"
+_CUSTOMERS = "numbered_customers"
+_ROWS_A_BATCH = 1_000_000
 
 
 @ibis.udf.scalar.builtin(  # type: ignore[untyped-decorator]
@@ -67,6 +70,44 @@ class Session:
         """Compute a table now."""
         return self._backend.to_pyarrow(table)
 
+    def number_customers(self, ids: ir.Table) -> pa.StringArray:
+        """Return the distinct ids of customers, sorted, and remember the place of each for ``coded``."""
+        con = self._backend.con
+        con.execute(
+            f"CREATE TEMP TABLE {_CUSTOMERS} AS SELECT customer_id, (row_number() OVER (ORDER BY customer_id) - 1)::INTEGER"
+            f" AS customer FROM (SELECT DISTINCT customer_id FROM ({self._backend.compile(ids)}))"
+        )
+        found = con.sql(f"SELECT customer_id FROM {_CUSTOMERS} ORDER BY customer").to_arrow_table()["customer_id"]
+        return found.combine_chunks().cast(pa.string())
+
+    def coded(self, events: ir.Table, names: Mapping[str, Sequence[str]]) -> Iterator[pa.RecordBatch]:
+        """Give the events of numbered customers as ``events.handover`` says: text as codes into ``names``."""
+        con, columns = self._backend.con, ["customer"]
+        for column in events.columns:
+            text = "category" if column == "categories" else column
+            if text in names:
+                self._enumerate(text, names[text])
+                code = f"coalesce(enum_code(CAST({{}} AS {_enum(text)})), -1)::{'INTEGER' if text == 'category' else 'SMALLINT'}"
+                value = (
+                    f"[{code.format('one')} FOR one IN categories]" if column == "categories" else code.format(column)
+                )
+                columns.append(f"{value} AS {column}")
+            elif column != "customer_id":
+                columns.append(column)
+        query = (
+            f"SELECT {', '.join(columns)} FROM ({self._backend.compile(events)}) JOIN {_CUSTOMERS} USING (customer_id)"
+        )
+        yield from con.sql(query).to_arrow_reader(_ROWS_A_BATCH)
+
+    def _enumerate(self, text: str, names: Sequence[str]) -> None:
+        """Make the type of a column of text, whose codes are the places of its names."""
+        con = self._backend.con
+        table = pa.table({"place": pa.array(range(len(names)), pa.int64()), "name": pa.array(names, pa.string())})
+        con.register("names", table)
+        con.execute(f"DROP TYPE IF EXISTS {_enum(text)}")
+        con.execute(f"CREATE TYPE {_enum(text)} AS ENUM (SELECT name FROM names ORDER BY place)")
+        con.unregister("names")
+
     def open(self, source: str) -> ir.Table:
         """Return a source as a table: Parquet or CSV by file or glob, or ``duckdb:///file#table``.
 
@@ -107,6 +148,10 @@ class Session:
                 f"{path.name} must have the table '{table}', but has no such table.{near_match(table, tables)}"
             )
         return self._backend.table(table, database=(catalog, schema))
+
+
+def _enum(text: str) -> str:
+    return f"names_of_{text}"
 
 
 def first_line(error: BaseException) -> str:

@@ -11,7 +11,7 @@ from churnvalue.clock import DAY
 Fold = Literal["order", "day", "none"]
 PURCHASE = "purchase"
 _MICRO = 1e6  # sums are taken over whole millionths: exact, so the order of rows cannot matter
-EVENT_COLUMNS = (
+_COLUMNS = (
     "customer_id",
     "event_time",
     "known_at",
@@ -19,11 +19,9 @@ EVENT_COLUMNS = (
     "amount",
     "quantity",
     "lines",
-    "order_id",
     "channel",
     "campaign",
     "zone",
-    "days_only",
     "categories",
 )
 
@@ -38,7 +36,7 @@ class Folding:
 
 
 def fold(rows: ir.Table, folding: Folding) -> ir.Table:
-    """Return events with ``EVENT_COLUMNS`` of the usable rows of a mapped source.
+    """Return the events of the usable rows of a mapped source, with the number of ``lines`` and a list of ``categories``.
 
     Lines that share customer, kind and order id (or, in logs that know only days, purchases that share customer and day)
     are one event: at the time of the first line, known when the last line was known, with summed amount and quantity, the
@@ -47,21 +45,26 @@ def fold(rows: ir.Table, folding: Folding) -> ir.Table:
     Lines that happened, or were known, on different UTC days are different events. So an order that grows is, at every
     midnight, the events that it was then, in the whole log as in one that ends there: nothing looks ahead by folding.
     """
-    rows = rows.mutate(days_only=ibis.literal(folding.days_only))
-    if folding.by != "day":
+    if folding.by == "order":
         # A log of days may well hold two equal purchases of one day; to the minute, a repeated row is a repeated delivery.
+        # Rows that are not folded are compared once they are in order, which is cheaper.
         rows = rows.distinct()
     if folding.by == "none":
-        events = _single(rows)
+        events = _lists(rows)
     else:
         together = rows.order_id.notnull() if folding.by == "order" else rows.kind == PURCHASE
-        events = ibis.union(_folded(rows.filter(together)), _single(rows.filter(~together)))
-    negative = (events.kind == PURCHASE) & (events.amount < 0)
-    return events.mutate(kind=ibis.cases((negative, folding.negative_kind), else_=events.kind))
+        events = ibis.union(_folded(rows.filter(together)), _lists(rows.filter(~together)))
+    return single(events, folding)
 
 
-def _single(rows: ir.Table) -> ir.Table:
-    return rows.mutate(lines=ibis.literal(1, "int64"), categories=ibis.array([rows.category])).select(*EVENT_COLUMNS)
+def single(rows: ir.Table, folding: Folding) -> ir.Table:
+    """Return the events of rows of which each is one: what is below zero becomes a return."""
+    negative = (rows.kind == PURCHASE) & (rows.amount < 0)
+    return rows.mutate(kind=ibis.cases((negative, folding.negative_kind), else_=rows.kind))
+
+
+def _lists(rows: ir.Table) -> ir.Table:
+    return rows.mutate(lines=ibis.literal(1, "int64"), categories=ibis.array([rows.category])).select(*_COLUMNS)
 
 
 def _folded(rows: ir.Table) -> ir.Table:
@@ -70,7 +73,7 @@ def _folded(rows: ir.Table) -> ir.Table:
 
     # Where lines are folded by the day there is no order id, and null is one group as any other.
     groups = rows.group_by(
-        "customer_id", "kind", "order_id", "days_only", day=rows.event_time // DAY, day_known=rows.known_at // DAY
+        "customer_id", "kind", "order_id", day=rows.event_time // DAY, day_known=rows.known_at // DAY
     )
     folded = groups.agg(
         event_time=rows.event_time.min(),
@@ -83,4 +86,4 @@ def _folded(rows: ir.Table) -> ir.Table:
         zone=rows.zone.min(),
         categories=rows.category.collect(distinct=True, order_by=rows.category),
     )
-    return folded.select(*EVENT_COLUMNS)
+    return folded.select(*_COLUMNS)

@@ -23,15 +23,17 @@ class Program:
     """Measures, compiled to tables of numbers that the kernel walks."""
 
     measures: tuple[Measure, ...]
-    windows: npt.NDArray[np.int64]  # reach in microseconds, rising
-    first: npt.NDArray[np.int64]  # measures of window w: first[w]:first[w + 1] of `order`
-    order: npt.NDArray[np.int64]
-    statistic: npt.NDArray[np.int64]
-    stream: npt.NDArray[np.int64]
-    column: npt.NDArray[np.int64]
-    streams: npt.NDArray[
-        np.int64
-    ]  # (streams, 9): kind, channel, hours, weekdays, needs values, needs categories, block
+    windows: Ints  # reach in microseconds, rising
+    first: Ints  # measures of window w: first[w]:first[w + 1] of `order`
+    order: Ints
+    statistic: Ints
+    stream: Ints
+    column: Ints
+    streams: (
+        Ints  # (streams, 10): kind, channel, hours, weekdays, needs values, needs categories, block, not all of a kind
+    )
+    of_kind: Ints  # streams that an event of kind k may belong to: first_of_kind[k]:first_of_kind[k + 1] of `of_kind`
+    first_of_kind: Ints
 
 
 def compile_measures(measures: list[Measure], log: EventLog) -> Program:
@@ -49,7 +51,12 @@ def compile_measures(measures: list[Measure], log: EventLog) -> Program:
         kind = -1 if stream.kind is None else log.kind.code(stream.kind)
         channel = -1 if stream.channel is None else log.channel.code(stream.channel)
         needs = (stream in valued, stream in categorical) if not block_days else (False, False)
-        return (kind, channel, *stream.hours, *stream.weekdays, *needs, block_days * DAY)
+        partly = stream != Stream(stream.kind)
+        return (kind, channel, *stream.hours, *stream.weekdays, *needs, block_days * DAY, partly)
+
+    table = np.array([row(*stream) for stream in streams], dtype=np.int64).reshape(len(streams), 10)
+    kinds = len(log.kind.names)
+    belongs = [np.flatnonzero((table[:, 0] == kind) | (table[:, 0] < 0)) for kind in range(kinds)]
 
     return Program(
         measures=tuple(measures),
@@ -59,7 +66,9 @@ def compile_measures(measures: list[Measure], log: EventLog) -> Program:
         statistic=np.array([m.statistic for m in measures], dtype=np.int64),
         stream=np.array([streams.index((m.stream, m.block_days)) for m in measures], dtype=np.int64),
         column=np.array([VALUE_COLUMNS.index(m.column) for m in measures], dtype=np.int64),
-        streams=np.array([row(*stream) for stream in streams], dtype=np.int64).reshape(len(streams), 9),
+        streams=table,
+        of_kind=np.concatenate([np.zeros(0, dtype=np.int64), *belongs]),
+        first_of_kind=np.cumsum([0, *map(len, belongs)]),
     )
 
 
@@ -70,14 +79,13 @@ def sweep(log: EventLog, program: Program, span: Span, known_before: int) -> dic
     """
     customers = len(log.customers)
     out = np.empty((len(program.measures), customers))
-    slot = hour_of_week(log.wall_clock).astype(np.int64)
-    day = log.wall_clock // DAY
-    values = np.vstack([log.amount, log.quantity, log.lines])
     arguments = (
-        log.start, log.event_time, log.known_at, log.kind.codes, log.channel.codes, slot, day, values,
+        log.start, log.event_time, log.known_at, log.wall_clock, log.kind.codes, np.ascontiguousarray(log.channel.codes),
+        *(_as_held(values) for values in (log.amount, log.quantity, log.lines)),
         log.category_start, log.categories.codes, len(log.categories.names),
         span.start, span.end, known_before,
-        program.windows, program.first, program.order, program.statistic, program.stream, program.column, program.streams,
+        program.windows, program.first, program.order, program.statistic, program.stream, program.column,
+        program.streams, program.of_kind, program.first_of_kind,
     )  # fmt: skip
     # Customers are independent, so threads split them and the result cannot depend on how many there are.
     threads = max(1, min(cpu_count() or 1, len(log) // _ROWS_A_THREAD))
@@ -89,6 +97,11 @@ def sweep(log: EventLog, program: Program, span: Span, known_before: int) -> dic
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(lambda i: walk(edges[i], edges[i + 1], *arguments, out), range(threads)))
     return {measure: out[i] for i, measure in enumerate(program.measures)}
+
+
+def _as_held(values: Floats) -> Floats:
+    """Return a column as it lies in memory: one number where the log holds that for every event."""
+    return values[:1].copy() if values.strides == (0,) else values
 
 
 def slot_counts(log: EventLog, kind: str, span: Span, known_before: int) -> Floats:

@@ -7,10 +7,11 @@ second pass. Times are microseconds, tables of numbers come from ``Program``.
 import numba
 import numpy as np
 
-from churnvalue.clock import DAY, END
+from churnvalue.clock import DAY, END, HOUR
 from churnvalue.views import VALUE_COLUMNS
 
 _VALUES = len(VALUE_COLUMNS)
+_NOT_YET = -1  # the hour of the week of an event that no stream has asked for
 
 # Positions of the running values of one stream; from _KNOWN on they hold one place for each value column.
 _COUNT, _NEWEST_TIME, _OLDEST_TIME, _DAYS, _DAY, _BLOCKS, _BLOCK = range(7)
@@ -28,13 +29,18 @@ def _visible(event_time, known_at, start, end, known_before):  # type: ignore[no
 
 @numba.njit(cache=True, nogil=True)
 def walk(  # type: ignore[no-untyped-def]  # noqa: PLR0913
-    from_customer, to_customer, starts, event_time, known_at, kind, channel, slot, day, values,
+    from_customer, to_customer, starts, event_time, known_at, wall_clock, kind, channel, amount, quantity, lines,
     category_start, categories, n_categories, start, end, known_before,
-    windows, first, order, statistic, stream, column, streams, out,
+    windows, first, order, statistic, stream, column, streams, of_kind, first_of_kind, out,
 ):  # fmt: skip
-    """Fill ``out[measure, customer]`` for customers ``from_customer`` to ``to_customer``."""
+    """Fill ``out[measure, customer]`` for customers ``from_customer`` to ``to_customer``.
+
+    A column of one number stands for that number at every event.
+    """
     n_streams = streams.shape[0]
     state = np.empty((n_streams, _WIDTH))
+    values = np.empty(_VALUES)
+    step_of_amount, step_of_quantity, step_of_lines = len(amount) > 1, len(quantity) > 1, len(lines) > 1
     any_categories = False
     for s in range(n_streams):
         if streams[s, 7]:
@@ -46,9 +52,18 @@ def walk(  # type: ignore[no-untyped-def]  # noqa: PLR0913
         for w in range(windows.shape[0]):
             while i >= starts[c] and (windows[w] == END or end - event_time[i] <= windows[w]):
                 if _visible(event_time[i], known_at[i], start, end, known_before):
-                    for s in range(n_streams):
-                        if _belongs(streams[s], kind[i], channel[i], slot[i]):
-                            _update(state[s], streams[s], event_time[i], day[i], values, i)
+                    slot = _NOT_YET
+                    day = np.int64(0)
+                    for j in range(first_of_kind[kind[i]], first_of_kind[kind[i] + 1]):
+                        s = of_kind[j]
+                        if slot == _NOT_YET:
+                            day = wall_clock[i] // DAY
+                            slot = (wall_clock[i] - day * DAY) // HOUR + (day + 3) % 7 * 24
+                            values[0] = amount[i * step_of_amount]
+                            values[1] = quantity[i * step_of_quantity]
+                            values[2] = lines[i * step_of_lines]
+                        if not streams[s, 9] or _belongs(streams[s], channel[i], slot):
+                            _update(state[s], streams[s], event_time[i], day, values)
                             if streams[s, 8]:
                                 _count_blocks(state[s], (end - event_time[i] - 1) // streams[s, 8])
                             if streams[s, 7]:
@@ -80,9 +95,7 @@ def _reset(state):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, inline="always")
-def _belongs(stream, kind, channel, slot):  # type: ignore[no-untyped-def]
-    if stream[0] >= 0 and stream[0] != kind:
-        return False
+def _belongs(stream, channel, slot):  # type: ignore[no-untyped-def]
     if stream[1] >= 0 and stream[1] != channel:
         return False
     hour = slot % 24
@@ -91,7 +104,7 @@ def _belongs(stream, kind, channel, slot):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)
-def _update(state, stream, event_time, day, values, i):  # type: ignore[no-untyped-def]
+def _update(state, stream, event_time, day, values):  # type: ignore[no-untyped-def]
     if state[_COUNT] == 0.0:
         state[_NEWEST_TIME] = event_time
         state[_DAYS] = 1.0
@@ -115,7 +128,7 @@ def _update(state, stream, event_time, day, values, i):  # type: ignore[no-untyp
     state[_OLDEST_TIME] = event_time
     if stream[6]:
         for v in range(_VALUES):
-            x = values[v, i]
+            x = values[v]
             if x == x:
                 if state[_KNOWN + v] == 0.0:
                     state[_NEWEST + v] = x

@@ -1,0 +1,215 @@
+"""The sources of a configuration, mapped, checked and folded, and the facts of all their rows: Ibis alone, on any engine."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from churnvalue.clock import DAY, END, micros
+from churnvalue.config import Config, FromColumn
+from churnvalue.errors import SourceError, near_match
+from churnvalue.events.account import Account
+from churnvalue.events.folding import Fold, Folding, fold, single
+from churnvalue.events.handover import TEXTS, require_events
+from churnvalue.events.mapping import map_source
+from churnvalue.events.source import Dialect, Source
+
+_ALWAYS = ("customer_id", "event_time", "kind")
+_FILLED = ("known_at", "amount", "quantity", "channel", "campaign", "zone", "category")
+_FIRST_DIGITS = 8  # of a digest, in hexadecimal: shares to one in four billion
+
+
+class Opens(Dialect, Protocol):
+    """A dialect whose engine also opens sources and computes tables."""
+
+    def open(self, source: str) -> ir.Table:
+        """Return a source as a table."""
+
+    def arrow(self, table: ir.Table) -> pa.Table:
+        """Compute a table now."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Tables that compute nothing yet, and what was found of their rows; see ``Facts`` for the names that are the same.
+
+    ``ids`` holds a ``customer_id`` a usable row; ``events`` the columns of ``Facts`` with text in place of codes, all but
+    those that no source fills.
+    """
+
+    ids: ir.Table
+    events: ir.Table
+    names: dict[str, tuple[str, ...]]
+    account: Account
+    timezone: str
+    observed_until: int
+    days_only: bool | None
+    repeated: frozenset[int]
+
+
+def prepare(config: Config, session: Opens, as_of: int | None = None, share: float = 1.0) -> Prepared:
+    """Return the events of all sources of ``config``; with ``as_of`` only what had happened and was known before it.
+
+    ``share`` of the customers, drawn by a digest of their ids: the same ones on every engine and every day.
+
+    Raises:
+        SourceError: If a source is missing or lacks a column, no event can be used, or too many rows cannot.
+    """
+    stated = micros(config.observed_until) if config.observed_until else END
+    known = END if as_of is None else as_of
+    limits = _Limits(min(stated, known), known, share)
+    parts = [_part(source, session, limits) for source in _sources(config, session)]
+    account = sum((part.account for part in parts), Account())
+    _require_usable(account, config.checks.max_quarantined)
+    require_events(account, limits.happened)
+    days = {part.folding.days_only for part in parts}
+    timezone = config.timing.timezone if isinstance(config.timing.timezone, str) else "UTC"
+    # A log that ends before ``as_of`` says nothing of the time between: silence there is no customer's.
+    goes_on = account.later > 0 or limits.happened == stated
+    until = max(part.last for part in parts) + (DAY if days == {True} else 1)
+    if goes_on and limits.happened < END:
+        until = limits.happened
+    return Prepared(
+        ids=_union([part.rows.select("customer_id") for part in parts]),
+        events=_events(parts),
+        names={text: tuple(sorted(set().union(*[part.names[text] for part in parts]))) for text in TEXTS},
+        account=account,
+        timezone=timezone,
+        observed_until=min(until, limits.happened),
+        days_only=days.pop() if len(days) == 1 else None,
+        repeated=frozenset(number for number, part in enumerate(parts) if part.folding.by == "none"),
+    )
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """What counts happened before the one time and was known before the other, of a share of the customers."""
+
+    happened: int
+    known: int
+    share: float
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One source: its usable rows within the limits, how they become events, and what was found of them."""
+
+    rows: ir.Table
+    folding: Folding
+    filled: frozenset[str]
+    account: Account
+    last: int
+    names: dict[str, set[str]]
+
+
+def _sources(config: Config, session: Opens) -> list[Source]:
+    zone = config.timing.timezone
+    column = zone.column if isinstance(zone, FromColumn) else None
+    sources = [Source(session.open(one.source), one.source, one, column) for one in config.events]
+    known = {name for source in sources for name in source.table.columns}
+    if column is not None and column not in known:
+        raise SourceError(
+            f"A source must have the column '{column}' for timing.timezone, but none has.{near_match(column, known)}"
+        )
+    return sources
+
+
+def _part(source: Source, session: Opens, limits: _Limits) -> _Part:
+    settings = source.settings
+    rows, counts = _rows(source, session, limits)
+    days_only = all(count["midnights"] for count in counts)
+    if days_only and settings.timezone not in (None, "UTC"):
+        # A day is the same day on every clock; turned to UTC, some midnights would become the day before.
+        settings = settings.model_copy(update={"timezone": "UTC"})
+        rows, counts = _rows(replace(source, settings=settings), session, limits)
+    by: Fold = "order" if settings.columns.order_id else "day" if days_only else "none"
+    reasons = sorted({count["reason"] for count in counts} - {None})
+    timely = _total(counts, "timely", None)
+    filled = {name for name in _FILLED if getattr(settings.columns, name, None)}
+    if source.zone_column in source.table.columns:
+        filled.add("zone")
+    used = [count for count in counts if count["timely"]]
+    names = {text: _distinct(rows, text, session) if text in filled else set() for text in TEXTS}
+    names["kind"] = {count["kind"] for count in used} | ({settings.negative_kind} if "amount" in filled else set())
+    names["channel"] = {count["channel"] for count in used} - {None}
+    return _Part(
+        rows=rows,
+        folding=Folding(by, days_only, settings.negative_kind),
+        filled=frozenset(filled),
+        account=Account(
+            read=sum(count["rows"] for count in counts),
+            kept=timely,
+            later=_total(counts, "rows", None) - timely,
+            quarantined={reason: _total(counts, "rows", reason) for reason in reasons},
+        ),
+        last=max((count["last"] for count in used), default=0),
+        names=names,
+    )
+
+
+def _rows(source: Source, session: Opens, limits: _Limits) -> tuple[ir.Table, list[dict[str, Any]]]:
+    """Return the usable rows within the limits; and by ``reason``, ``kind`` and ``channel`` how many rows there are.
+
+    ``timely`` are those within the limits, ``last`` is the latest of their times, ``midnights`` whether all of them are
+    written as midnights: rows beyond the limits have no say in that.
+    """
+    mapped = map_source(source, session)
+    if limits.share < 1:
+        drawn = mapped.customer_id.hexdigest("md5") < f"{int(limits.share * 16**_FIRST_DIGITS):0{_FIRST_DIGITS}x}"
+        mapped = mapped.filter(drawn)
+    timely = mapped.reason.isnull() & (mapped.event_time < limits.happened) & (mapped.known_at < limits.known)
+    counted = mapped.group_by("reason", "kind", "channel").agg(
+        rows=mapped.count(),
+        timely=timely.sum(),
+        last=mapped.event_time.max(where=timely),
+        midnights=(mapped.midnight | ~timely).all(),
+    )
+    counts = session.arrow(counted).to_pylist()
+    # Where every row can be used, later queries need not ask each row again.
+    usable = mapped if all(count["timely"] == count["rows"] for count in counts) else mapped.filter(timely)
+    return usable.drop("reason", "midnight"), counts
+
+
+def _total(counts: list[dict[str, Any]], what: str, reason: str | None) -> int:
+    return sum(count[what] for count in counts if count["reason"] == reason)
+
+
+def _distinct(rows: ir.Table, text: str, session: Opens) -> set[str]:
+    if text in ("kind", "channel"):  # counted already
+        return set()
+    found = session.arrow(rows.select(text).distinct())[text].to_pylist()
+    return set(found) - {None}
+
+
+def _events(parts: list[_Part]) -> ir.Table:
+    """Return the events of all sources with the columns that any of them fills."""
+    filled = [name for name in _FILLED if any(name in part.filled for part in parts)]
+    folds = any(part.folding.by != "none" for part in parts)
+    columns = [*_ALWAYS, *filled]
+    if folds:
+        columns = [*(name for name in columns if name != "category"), "lines"]
+        columns += ["categories"] if "category" in filled else []
+    mixed = len({part.folding.days_only for part in parts}) > 1
+    tables = []
+    for number, part in enumerate(parts):
+        table = fold(part.rows, part.folding) if part.folding.by != "none" or folds else single(part.rows, part.folding)
+        own = table.select(*columns)
+        own = own.mutate(source=ibis.literal(number, "int16")) if len(parts) > 1 else own
+        tables.append(own.mutate(days_only=ibis.literal(part.folding.days_only)) if mixed else own)
+    return _union(tables)
+
+
+def _union(tables: list[ir.Table]) -> ir.Table:
+    return ibis.union(*tables) if len(tables) > 1 else tables[0]
+
+
+def _require_usable(account: Account, most: float) -> None:
+    if account.read and account.refused / account.read > most:
+        worst = max(account.quarantined, key=lambda reason: account.quarantined[reason])
+        hint = ' Say how times are written: time_format = "%d/%m/%Y %H:%M".' if "readable time" in worst else ""
+        raise SourceError(
+            f"At most {most:.0%} of the rows may be unusable, but {account.refused:,} of"
+            f" {account.read:,} are (most: {worst}).{hint} Check the column mapping, or raise checks.max_quarantined."
+        )

@@ -1,0 +1,86 @@
+"""A log as it comes from an engine: whole, or a range of customers at a time, so that memory stays bounded."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from tempfile import TemporaryFile
+from typing import IO
+
+import numpy as np
+import pyarrow as pa
+
+from churnvalue.events.account import Account
+from churnvalue.events.assembly import assemble, concatenated
+from churnvalue.events.handover import Batches, Facts
+from churnvalue.events.log import EventLog
+
+EVENTS_A_CHUNK = 8_000_000  # about 60 bytes each while they are put in order
+
+
+class LogStream:
+    """The events of an engine with the facts of all of them; it can be gone through as often as wanted.
+
+    ``account`` says what became of every row, once all events were seen.
+    """
+
+    def __init__(self, facts: Facts, batches: Batches) -> None:
+        self.facts = facts
+        self._batches = batches
+        self._kept: int | None = None
+
+    @property
+    def account(self) -> Account:
+        """What became of every row; before the events were gone through, repeated rows count as kept."""
+        found = self.facts.account
+        kept = found.kept if self._kept is None else self._kept
+        return replace(found, kept=kept, duplicates=found.duplicates + found.kept - kept)
+
+    def whole(self) -> EventLog:
+        """Return the log of all customers."""
+        return replace(concatenated(list(self.chunks())), account=self.account)
+
+    def chunks(self, events: int = EVENTS_A_CHUNK) -> Iterator[EventLog]:
+        """Give logs of ranges of customers, in the order of their ids, of about ``events`` each.
+
+        Where there is more than one, rows wait on disk until their range is due. Codes mean the same in all of them, and
+        ``observed_until`` is that of the whole log.
+        """
+        customers, kept = len(self.facts.customers), 0
+        many = max(1, min(customers, -(-self.facts.rows // events)))
+        edges = np.linspace(0, customers, many + 1).astype(np.int64)
+        with ExitStack() as stack:
+            for first, end, table in self._ranges(edges, stack):
+                log = assemble(table, self.facts, first, end)
+                kept += int(log.lines.sum())
+                yield log
+        self._kept = kept
+
+    def _ranges(self, edges: np.ndarray, stack: ExitStack) -> Iterator[tuple[int, int, pa.Table]]:
+        """Give the rows of each range of customers ``edges[i]`` to ``edges[i + 1]``."""
+        if len(edges) == 2:
+            yield int(edges[0]), int(edges[1]), pa.Table.from_batches(self._batches())
+            return
+        # Files without a name: nothing of them is left behind, however this process ends.
+        files = [stack.enter_context(TemporaryFile()) for _ in edges[1:]]  # noqa: SIM115 – the stack closes them
+        _spread(self._batches(), edges, files)
+        for first, end, file in zip(edges[:-1], edges[1:], files, strict=True):
+            file.seek(0)
+            with pa.ipc.open_stream(file) as reader:
+                yield int(first), int(end), reader.read_all()
+            file.close()
+
+
+def _spread(batches: Iterator[pa.RecordBatch], edges: np.ndarray, files: Sequence[IO[bytes]]) -> None:
+    """Write each row to the file of its range of customers."""
+    with ExitStack() as stack:
+        writers: list[pa.RecordBatchStreamWriter] = []
+        for batch in batches:
+            writers = writers or [stack.enter_context(pa.ipc.new_stream(file, batch.schema)) for file in files]
+            place = np.searchsorted(edges, batch["customer"].to_numpy(), side="right") - 1
+            # Numbers of one byte are sorted by counting.
+            rows = np.argsort(place.astype(np.uint8 if len(files) < 256 else np.uint16), kind="stable")
+            sorted_batch = batch.take(pa.array(rows))
+            bounds = np.concatenate(([0], np.cumsum(np.bincount(place, minlength=len(files)))))
+            for writer, start, end in zip(writers, bounds[:-1], bounds[1:], strict=True):
+                if end > start:
+                    writer.write_batch(sorted_batch.slice(start, end - start))
