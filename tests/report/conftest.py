@@ -273,6 +273,24 @@ def make_training() -> dict[str, Any]:
             "notes": ["5,268 exact duplicates were dropped."],
         },
         "test_cutoff": "2011-06-01",
+        "last_period": {"from": "2011-06-01", "to": "2011-08-30", "days": 90, "customers": 4100, "spend": 90_000.0},
+        "thresholds": [
+            {"p_churn": 0.0, "customers": 4312, "leavers": 1800},
+            {"p_churn": 0.5, "customers": 1500, "leavers": 1100},
+            {"p_churn": 0.8, "customers": 300, "leavers": 270},
+        ],
+        "realised": [
+            {
+                "cutoff": "2011-03-01",
+                "as_of": "2011-06-01",
+                "model": "churn",
+                "version": 1,
+                "metric": "auc",
+                "then": 0.78,
+                "realised": 0.763,
+                "customers": 4050,
+            },
+        ],
         "models": make_models(),
         "calibration": [
             {"predicted": s - 0.05, "actual": (s - 0.05) ** 1.06, "customers": int(620 - 420 * s)} for s in share
@@ -281,6 +299,15 @@ def make_training() -> dict[str, Any]:
         "spend_deciles": [{"predicted": 12.0 * k**1.7, "actual": 13.0 * k**1.66} for k in range(1, 11)],
         "timings": {"train": 12.1},
     }
+
+
+def make_drift() -> dict[str, Any]:
+    return {
+        "status": "warn", "reference": "the training of 2011-06-01", "domain_auc": 0.71,
+        "scores": [{"name": "p_churn", "psi": 0.12, "ks": 0.1}],
+        "features": [{"name": "tenure", "title": "days since the first purchase", "psi": 0.3, "ks": 0.2, "status": "warn"}],
+        "quarantine": {"now": 0.25, "training": 0.2}, "notes": ["Visits have stopped since 2011-08-01."],
+    }  # fmt: skip
 
 
 def make_facts(money: bool = True) -> dict[str, Any]:
@@ -297,6 +324,8 @@ def make_facts(money: bool = True) -> dict[str, Any]:
         "rows_kept": 397_924,
         "currency": "£",
         "previous_cutoff": "2011-06-01",
+        "capacities": {"email": 2000},
+        "drift": make_drift(),
         "plan_cutoff": "2011-09-01",
         "gap": 0.0,
         "notes": NOTES,

@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churnvalue.report.evidence import driver_rows, reasons, scoreboards
+from churnvalue.report.evidence import reasons, scoreboards
+from churnvalue.report.told import driver_rows, told_by
 
 
 def test_the_best_of_each_column_is_marked_by_what_better_means():
@@ -39,25 +40,27 @@ def test_one_method_alone_is_not_the_best():
     assert not board.methods[0][1][0].best
 
 
-def test_reasons_come_from_the_training_report(small_scores):
+def test_reasons_come_from_the_training_report():
     importance = [
         {"feature": "count", "text": "Purchases", "effect": -1.0},
         {"feature": "last", "text": "Days since", "effect": 3.0},
         {"feature": "unnamed", "effect": None},
     ]
-    found = reasons({"models": {"churn": {"importance": importance}}}, small_scores)
+    found = reasons({"models": {"churn": {"importance": importance}}}, {"other": 9.0})
     assert found == [("Days since", 0.75), ("Purchases", 0.25)]
 
 
 def test_reasons_come_from_the_drivers_without_a_training_report():
-    drivers = [
-        np.array([{"feature": "days_since_last", "effect": 0.6}, {"feature": "count", "effect": -0.2}]),
-        [{"feature": "days_since_last", "effect": 0.0}, {"feature": "count", "effect": 0.2}],
-        None,
-    ]
-    scores = pd.DataFrame({"drivers": pd.Series(drivers, dtype=object)})
-    assert reasons({}, scores) == [("days since last", pytest.approx(0.6)), ("count", pytest.approx(0.4))]
-    assert reasons({}, scores.drop(columns="drivers")) == []
+    assert reasons({}, {"days_since_last": 0.6, "count": 0.4}) == [("days since last", 0.6), ("count", 0.4)]
+    assert reasons({}, {}) == []
+
+
+def test_drivers_are_told_of_those_asked_for():
+    drivers = [np.array([{"text": "a"}]), None]
+    scores = pd.DataFrame({"customer_id": ["x", "y"], "drivers": pd.Series(drivers, dtype=object)})
+    assert told_by(scores, ["x"]) == {"x": [{"text": "a"}]}
+    assert told_by(scores, ["y"]) == {"y": []}
+    assert told_by(scores.drop(columns="drivers"), ["x"]) == {}
 
 
 def test_drivers_are_read_from_any_sequence():

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churnvalue.report.plans import at_stake, next_money, plan_summary, profit_curve, service_levels
+from churnvalue.report.plans import at_stake, next_money, of_customers, plan_summary, profit_curve, service_levels
 
 MONEY = ["expected_profit", "profit_p10", "profit_p90", "cost"]
 COLUMNS = ["customer_id", "tier", "service_level", "action", *MONEY, "group", "evidence", "reason"]
@@ -126,5 +126,20 @@ def test_reasons_are_told_without_what_is_said_of_one_customer_alone():
 
 def test_at_stake_is_what_those_who_leave_would_bring(small_scores):
     plan = pd.DataFrame({"customer_id": ["b", "a", "c"], "stake": [10.0, 20.0, -50.0]})
-    assert at_stake(small_scores, plan) == pytest.approx(19.0)  # .9 of 20, .1 of 10, no loss of c
-    assert at_stake(small_scores, plan[["customer_id"]]) is None
+    stake = of_customers(small_scores, plan, "stake")
+    assert list(stake[:3]) == [20.0, 10.0, -50.0]
+    assert np.isnan(stake[3:]).all()
+    risk = small_scores["p_churn"].to_numpy()
+    assert at_stake(risk, stake) == pytest.approx(19.0)  # .9 of 20, .1 of 10, no loss of c
+    assert at_stake(risk, None) is None
+    assert of_customers(small_scores, plan[["customer_id"]], "stake") is None
+
+
+def test_numbers_of_the_same_customers_in_the_same_order_are_taken_as_they_stand(small_scores):
+    plan = pd.DataFrame({"customer_id": list("abcde"), "stake": [5.0, 4.0, 3.0, 2.0, 1.0]})
+    assert list(of_customers(small_scores, plan, "stake")) == [5.0, 4.0, 3.0, 2.0, 1.0]
+
+
+def test_the_range_of_a_plan_adds_up_the_ranges_of_its_actions():
+    found = plan_summary(PLAN)
+    assert (found.low, found.high) == (found.whole.low, found.whole.high) == (2.0, 30.0)  # 2 - 1 + 1, 20 + 6 + 4

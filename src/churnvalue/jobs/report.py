@@ -1,21 +1,46 @@
 """``report``: one page of what was found and decided; ``explain``: one customer in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from churnvalue.config import Config
 from churnvalue.errors import OutputError, near_match
 from churnvalue.explain import sentences
 from churnvalue.jobs.outputs import CURVE, MEASURE, PLAN, PORTFOLIOS, SCORES, SENDS
 from churnvalue.report.page import ReportData, render
-from churnvalue.storage import read_json, read_manifest, read_parquet, staged
+from churnvalue.storage import read_json, read_manifest, read_parquet, staged, verify
 
 REPORT, TRAINING = "report.html", "train.json"
+
+# What the page reads of each table: of a million customers every column more is felt.
+_SCORED = (
+    *("customer_id", "cutoff", "p_churn", "orders", "spend", "spend_p10", "spend_p90", "clv", "clv_p10", "clv_p90"),
+    *("p_below_zero", "cost_to_serve", "attainable", "p_return_30d", "tier", "previous_tier", "band", "model_versions"),
+)
+_DRIVERS = ["drivers.list.element.feature", "drivers.list.element.effect"]
+_TEXT = "drivers.list.element.text"
+_PLANNED = (
+    *(
+        "customer_id",
+        "reason",
+        "expected_profit",
+        "profit_p10",
+        "profit_p90",
+        "cost",
+        "stake",
+        "p_profit",
+        "p_stay_change",
+    ),
+    *("service_profit", "service_cost"),
+)
+_NAMES = ["tier", "service_level", "action", "planned_action", "group", "evidence", "policy_version", "next_category"]
 
 
 def write_report(config: Config, scores: Path, plan: Path | None = None, out: Path | None = None) -> Path:
@@ -30,7 +55,8 @@ def write_report(config: Config, scores: Path, plan: Path | None = None, out: Pa
             project=config.project,
             scores=_scored(scores),
             training=_training(config),
-            **_planned(plan, facts) if plan is not None else {"facts": facts},
+            told=partial(_told, scores / SCORES),
+            **_planned(config, plan, facts) if plan is not None else {"facts": facts},
         )
     )
     folder = Path(out or scores)
@@ -58,22 +84,43 @@ def explain_customer(customer: str, scores: Path) -> str:
 
 
 def _scored(folder: Path) -> pd.DataFrame:
-    """Return the scores; drivers stay as Arrow holds them, for of a million customers few are shown."""
-    table = read_parquet(folder, SCORES)
-    lists = [name for name in table.column_names if pa.types.is_nested(table.schema.field(name).type)]
-    frame: pd.DataFrame = table.drop_columns(lists).to_pandas()
-    if "drivers" in lists:
-        frame["drivers"] = pd.Series(table["drivers"], dtype=pd.ArrowDtype(table["drivers"].type), index=frame.index)
+    """Return what the page needs of the scores; of the drivers feature and effect, for the words of few are shown."""
+    verify(folder, [SCORES])
+    with _opened(folder / SCORES, ["band", "model_versions", *_DRIVERS[:1]]) as file:
+        frame: pd.DataFrame = _read(file, _SCORED).to_pandas(split_blocks=True)
+        if set(_DRIVERS) <= _leaves(file):
+            # Group by group, for Arrow does not read lists of repeated texts beyond one.
+            groups = [file.read_row_group(group, columns=_DRIVERS)["drivers"] for group in range(file.num_row_groups)]
+            lists = pa.chunked_array([chunk for group in groups for chunk in group.chunks])
+            frame["drivers"] = pd.Series(lists, dtype=pd.ArrowDtype(lists.type), index=frame.index)
     return frame
 
 
-def _planned(folder: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
+def _told(path: Path, customers: Sequence[str]) -> dict[str, list[Mapping[str, Any]]]:
+    """Return the drivers of some customers by id; one group of rows is held at a time."""
+    wanted = pa.array(customers, pa.string())
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    with pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            ids = file.read_row_group(group, columns=["customer_id"])["customer_id"]
+            own = pc.indices_nonzero(pc.is_in(ids, wanted))
+            names = [name for name in (*_DRIVERS, _TEXT) if name in _leaves(file)]
+            if len(own) and names:
+                rows = file.read_row_group(group, columns=names)["drivers"].take(own).to_pylist()
+                found |= {name: row or [] for name, row in zip(ids.take(own).to_pylist(), rows, strict=True)}
+    return found
+
+
+def _planned(config: Config, folder: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the plan's folder holds, by the names of ReportData; files that an older plan lacks are left out."""
     manifest = read_manifest(folder)
     said = manifest["facts"].get("plan", {})
-    tables = {"plan": PLAN, "sends": SENDS, "curve": CURVE, "portfolios": PORTFOLIOS}
-    needed = {PLAN, SENDS, CURVE}
-    found: dict[str, Any] = {
+    tables = {"sends": SENDS, "curve": CURVE, "portfolios": PORTFOLIOS}
+    needed = {SENDS, CURVE}
+    verify(folder, [PLAN])
+    with _opened(folder / PLAN, _NAMES) as file:
+        found: dict[str, Any] = {"plan": _read(file, (*_PLANNED, *_NAMES)).to_pandas(split_blocks=True)}
+    found |= {
         name: read_parquet(folder, file).to_pandas()
         for name, file in tables.items()
         if file in needed or file in manifest["files"]
@@ -81,7 +128,25 @@ def _planned(folder: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
     if MEASURE in manifest["files"]:
         found["measured"] = read_json(folder, MEASURE)
     planned = {key: said[key] for key in ("budget", "gap", "notes", "portfolio_notes") if key in said}
+    channels = found["sends"]["channel"].dropna().unique() if "channel" in found["sends"] else []
+    planned["capacities"] = {name: config.timing.channel(name).capacity_per_hour for name in channels}
     return found | {"facts": {**facts, **planned, "plan_cutoff": said.get("cutoff")}}
+
+
+def _opened(path: Path, repeated: Sequence[str]) -> pq.ParquetFile:
+    """Return an open Parquet file that holds each text of its columns ``repeated`` once."""
+    with pq.ParquetFile(path) as file:
+        known = _leaves(file)
+    return pq.ParquetFile(path, read_dictionary=[name for name in repeated if name in known])
+
+
+def _read(file: pq.ParquetFile, wanted: Sequence[str]) -> pa.Table:
+    """Return those of the ``wanted`` columns that the file has."""
+    return file.read(columns=[name for name in wanted if name in _leaves(file)])
+
+
+def _leaves(file: pq.ParquetFile) -> set[str]:
+    return {file.schema.column(index).path for index in range(len(file.schema))}
 
 
 def _training(config: Config) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from churnvalue import clock
 from churnvalue.config import Config
-from churnvalue.evaluation.measurement import grade, table
+from churnvalue.evaluation.measurement import OURS, Evaluation, grade, table
 from churnvalue.events.log import EventLog, describe
 from churnvalue.explain import importance
 from churnvalue.frames import TrainingFrame
@@ -20,6 +20,7 @@ from churnvalue.models.definition import Loaded
 
 _STEADY = 500  # customers at a cutoff, as churn products ask for at least
 _EXPLAINED = 2_000  # customers, by whom it is seen what the models look at
+_RISKS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)  # from which it is told who left
 
 
 def summarise(
@@ -64,7 +65,7 @@ def summarise(
         "horizon_days": config.outcome.horizon_days,
         "learnt_days": learned.learnt_days,
         "equity": learned.equity.facts() if learned.equity else None,
-        "digest": _digest(frame),
+        "digest": frame_digest(frame),
         "log": {
             "text": describe(log),
             "rows_kept": account.kept,
@@ -77,6 +78,7 @@ def summarise(
             "notes": notes,
         },
         "models": models,
+        "last_period": _last_period(newest, learned.learnt_days),
     }
     if evaluation:
         graded = grade(evaluation.metrics())
@@ -87,8 +89,31 @@ def summarise(
             "calibration": evaluation.calibration(),
             "lift": evaluation.lift(),
             "spend_deciles": evaluation.deciles(),
+            "thresholds": _thresholds(evaluation),
         }
     return summary
+
+
+def _thresholds(evaluation: Evaluation) -> list[dict[str, float]]:
+    """Return how many customers had at least each risk at the cutoff of the verdict, and how many of them left."""
+    risk = evaluation.predictions[OURS].p_churn
+    if risk is None:
+        return []
+    left = evaluation.targets["churned"].to_numpy(dtype=bool)
+    reached = [(at, risk >= at) for at in _RISKS]
+    return [{"p_churn": at, "customers": int(r.sum()), "leavers": int((r & left).sum())} for at, r in reached]
+
+
+def _last_period(newest: TrainingFrame, days: int) -> dict[str, Any]:
+    """Return what the customers of the newest closed window did in its ``days``; no spend in a log without amounts."""
+    begin, targets = newest.cutoffs[-1], newest.targets
+    return {
+        "from": f"{begin:%Y-%m-%d}",
+        "to": f"{begin + pd.Timedelta(days=days):%Y-%m-%d}",
+        "days": days,
+        "customers": len(targets),
+        **{name: float(targets[name].sum()) for name in ("churned", "orders", "spend") if name in targets},
+    }
 
 
 def explained_rows(rows: pd.DataFrame) -> pd.DataFrame:
@@ -96,7 +121,7 @@ def explained_rows(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.iloc[:: max(1, len(rows) // _EXPLAINED)]
 
 
-def _digest(frame: TrainingFrame) -> str:
+def frame_digest(frame: TrainingFrame) -> str:
     """Return a digest of every cell of the training frame, its columns and its customers."""
     digest = blake2b(digest_size=16)
     for part in (frame.features, frame.targets):

@@ -22,6 +22,7 @@ LARGEST_BUBBLE, SMALLEST_BUBBLE, SINGLE_BUBBLE = 5.8, 1.2, 2.6
 STRIP = 28.0
 CELL_HEIGHT, CELL_GAP = 24.0, 1.5
 WIDE_CELL = 30.0
+DARK_CELL = 0.6
 MOST_LABELS = 12
 TIER_COLOURS = 6
 ROW_HEIGHT, ROW_LEFT, BAR_HALF = 36.0, 8.0, 4.0
@@ -29,12 +30,15 @@ ROW_HEIGHT, ROW_LEFT, BAR_HALF = 36.0, 8.0, 4.0
 
 @dataclass(frozen=True)
 class Series:
-    """Points in rising order of x, drawn as a line, as dots or as both; ``look`` picks the colour."""
+    """Points in rising order of x, drawn as a line, as dots or as both; ``look`` picks the colour.
+
+    A "range" has two points at the same x: the low and the high end of an interval.
+    """
 
     name: str
     points: Sequence[tuple[float, float]]
     look: Literal["model", "other", "guide"] = "model"
-    kind: Literal["line", "dots", "both"] = "line"
+    kind: Literal["line", "dots", "both", "range"] = "line"
 
 
 def plot(
@@ -71,9 +75,13 @@ def plot(
         shapes.append(svg.text("name", (place + shift, BOTTOM - 8), at[1], anchor))
     for one in series:
         places = [(horizontal.across(px), vertical.upwards(py)) for px, py in one.points]
-        if one.kind != "dots":
+        if one.kind == "range":
+            (place, low), *_, (_, high) = places
+            ends = [((place - BAR_HALF, end), (place + BAR_HALF, end)) for end in (low, high)]
+            shapes += [svg.line("range-bar", *both) for both in [((place, low), (place, high)), *ends]]
+        elif one.kind != "dots":
             shapes.append(svg.path(f"line {one.look}", places))
-        if one.kind != "line":
+        if one.kind in {"dots", "both"}:
             shapes += [svg.circle(f"dot {one.look}", place, DOT) for place in places]
     names = [(one.name, f"{one.look} {one.kind}") for one in series]
     return svg.picture(title, (WIDTH, HEIGHT), shapes) + svg.legend(names)
@@ -101,7 +109,7 @@ def bubbles(
     base = BOTTOM - STRIP if strip else BOTTOM
     shapes = grid(horizontal, vertical, base)
     if strip:
-        shapes.append(svg.text("tick", (LEFT - 6, BOTTOM - 4), "≤ 0", "end"))
+        shapes.append(svg.text("tick", (LEFT - 6, BOTTOM - 4), "≤ ~0", "end"))
     shapes.append(svg.line("axis", (LEFT, BOTTOM), (RIGHT, BOTTOM)))
     most = max((customers for _, _, customers, _ in dots), default=1.0)
     for place, value, customers, tier in dots:
@@ -131,13 +139,13 @@ def heat(counts: Sequence[Sequence[float]], down: Sequence[str], along: Sequence
         top = 8.0 + number * CELL_HEIGHT
         shapes.append(svg.text("tick", (LEFT - 6, top + 16), row_name, "end"))
         for place, (column_name, n) in enumerate(zip(along, row, strict=True)):
-            warmth = round(100 * n / most) if most > 0 else 0
+            warmth = math.sqrt(n / most) if most > 0 else 0.0  # the root, or one busy hour would hide all others
             corner = (LEFT + place * width + CELL_GAP / 2, top + CELL_GAP / 2)
             told = f"{row_name} {column_name}: {count(n)}".lstrip()
             size = (width - CELL_GAP, CELL_HEIGHT - CELL_GAP)
-            shapes.append(svg.box("cell", corner, size, told, f"--heat:{warmth}%"))
+            shapes.append(svg.box("cell", corner, size, told, warmth))
             if width > WIDE_CELL:
-                look = "over" if warmth > 55 else "under"
+                look = "over" if warmth > DARK_CELL else "under"
                 shapes.append(svg.text(look, (LEFT + (place + 0.5) * width, top + 16), short(n)))
     every = 1 if len(along) <= MOST_LABELS else 3
     for place in range(0, len(along), every):

@@ -7,9 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
 from churnvalue.report.numbers import mapping, number, rows
 
 MODEL = "model"
@@ -53,10 +50,10 @@ def scoreboards(training: Mapping[str, Any]) -> list[Scoreboard]:
     return found
 
 
-def reasons(training: Mapping[str, Any], scores: pd.DataFrame) -> list[tuple[str, float]]:
+def reasons(training: Mapping[str, Any], drivers: Mapping[str, float]) -> list[tuple[str, float]]:
     """Return what moves the risk of leaving and its part of all movement, ``MOST_REASONS`` strongest first.
 
-    From the training report; without one, from the drivers of the scored customers.
+    From the training report; without one, from ``drivers``: how strongly each feature moves the scored customers.
     """
     listed = rows(mapping(mapping(training.get("models")).get("churn")).get("importance"))
     strength: dict[str, float] = {}
@@ -64,19 +61,11 @@ def reasons(training: Mapping[str, Any], scores: pd.DataFrame) -> list[tuple[str
         for row in listed:
             name = str(row.get("text") or row.get("feature") or "")
             strength[name] = strength.get(name, 0.0) + abs(number(row.get("effect")) or 0.0)
-    elif "drivers" in scores:
-        for drivers in scores["drivers"]:
-            for driver in driver_rows(drivers):
-                name = str(driver.get("feature", "")).replace("_", " ")
-                strength[name] = strength.get(name, 0.0) + abs(number(driver.get("effect")) or 0.0)
+    else:
+        strength = {name.replace("_", " "): size for name, size in drivers.items()}
     whole = sum(strength.values())
     ranked = sorted(strength.items(), key=lambda item: (-item[1], item[0]))[:MOST_REASONS]
     return [(name, size / whole) for name, size in ranked if whole > 0 and size > 0]
-
-
-def driver_rows(drivers: object) -> list[Mapping[str, Any]]:
-    """Return the drivers of one customer as mappings, whatever sequence Parquet gave them as."""
-    return rows(drivers.tolist() if isinstance(drivers, np.ndarray) else drivers)
 
 
 def _best(metric: str, values: list[object]) -> float | None:

@@ -167,6 +167,16 @@ def points_of(share: object) -> str:
     return f"+{text}" if found > 0 else text
 
 
+def change(share: object) -> str:
+    """Return a relative change in per cent, with its sign.
+
+    >>> change(-0.051), change(0.2)
+    ('−5.1%', '+20.0%')
+    """
+    found = number(share)
+    return DASH if found is None else f"{points_of(found)}%"
+
+
 def _signed(found: float, text: str) -> str:
     """Put the minus before ``text``, unless it rounds to nothing."""
     return MINUS + text if found < 0 and any(digit in "123456789" for digit in text) else text

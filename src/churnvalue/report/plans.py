@@ -3,16 +3,20 @@
 Sums run in the order of customer ids. This module knows no words but those that the plan itself carries.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from churnvalue.contacts import NO_ACTION
 from churnvalue.report.numbers import listed, number
 from churnvalue.report.summary import by_customer
+
+Floats = npt.NDArray[np.float64]
 
 AS_TODAY = "as today"
 NEXT_MONEY = 100.0
@@ -27,7 +31,8 @@ _OWN = (
     (r" at -?[\d.,]+ is expected to earn -?[\d.]+, but ", " would pay, but "),
     (r" at -?[\d.,]+ would ", " would "),
 )
-_NUMBERS = re.compile(r"[^\s\d]?\d[\d,.]*%?")
+_SUMMED = ("action", "group", "evidence", "cost", "expected_profit", "profit_p10", "profit_p90", "p_profit")
+_NUMBERS = r"[^\s\d]?\d[\d,.]*%?"
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,8 @@ class PlanSummary:
         services: One row a level, the largest expected profit first; empty in a plan that does not value service.
         cost: Of actions and service.
         profit: Of actions and service.
+        low: The same with each action's 10% quantile; ``high`` with its 90% quantile. Service has no range.
+        high: See ``low``.
         left_alone: Reasons and how many customers they spare, most frequent first. What they say of one customer
             alone is left out; where numbers would still make many they stand as "…"; the rest is summed under "".
         groups: Customers in each group that is not empty.
@@ -90,6 +97,8 @@ class PlanSummary:
     services: list[ServiceRow]
     cost: float
     profit: float
+    low: float
+    high: float
     left_alone: list[tuple[str, int]]
     groups: dict[str, int]
     offers: list[tuple[str, int]]
@@ -106,11 +115,11 @@ def plan_summary(plan: pd.DataFrame) -> PlanSummary:
     """Return the totals of a plan."""
     plan = by_customer(plan)
     acting = acts(plan).to_numpy()
-    acted = plan[acting]
+    acted = plan.loc[acting, [name for name in _SUMMED if name in plan]]
     # ``evidence`` is of the planned action, which a customer who explores or is held out does not get.
-    chosen = plan[plan["planned_action"].notna()] if "planned_action" in plan else acted
-    choice = chosen["planned_action"] if "planned_action" in plan else chosen["action"]
-    chosen, choice = chosen[choice != NO_ACTION], choice[choice != NO_ACTION]
+    by = "planned_action" if "planned_action" in plan else "action"
+    chosen = plan.loc[plan[by].notna() & (plan[by] != NO_ACTION), list({by, "evidence"})]
+    choice = chosen[by]
     evidence = {str(name): listed(own.unique()) for name, own in chosen["evidence"].groupby(choice)}
     actions = [
         _action(str(name), own, evidence.get(str(name), listed(own["evidence"].unique())))
@@ -118,12 +127,15 @@ def plan_summary(plan: pd.DataFrame) -> PlanSummary:
     ]
     whole = _action("", acted, listed(chosen["evidence"].unique()))
     services = _services(plan)
+    served = sum(row.profit for row in services)
     return PlanSummary(
         actions=sorted(actions, key=lambda row: (-np.nan_to_num(row.profit), row.action)),
         whole=whole,
         services=services,
         cost=whole.cost + sum(row.cost for row in services),
-        profit=whole.profit + sum(row.profit for row in services),
+        profit=whole.profit + served,
+        low=whole.low + served,
+        high=whole.high + served,
         left_alone=_reason_counts(plan.loc[~acting, "reason"]),
         groups=dict(sorted(counts(plan["group"]).items())),
         offers=_most(counts(plan["next_category"]).items(), MOST_OFFERS) if "next_category" in plan else [],
@@ -132,15 +144,23 @@ def plan_summary(plan: pd.DataFrame) -> PlanSummary:
     )
 
 
-def at_stake(scores: pd.DataFrame, plan: pd.DataFrame) -> float | None:
-    """Return how much more the customers would be worth if nobody left; None where the plan does not say.
+def of_customers(scores: pd.DataFrame, plan: pd.DataFrame, column: str) -> Floats | None:
+    """Return a number that the plan holds for each scored customer, NaN for others; None where it knows none."""
+    if column not in plan or plan[column].isna().all():
+        return None
+    ids = scores["customer_id"]
+    if len(plan) == len(ids) and (plan["customer_id"].to_numpy() == ids.to_numpy()).all():
+        return plan[column].to_numpy(dtype=np.float64)
+    known = plan.drop_duplicates("customer_id").set_index("customer_id")[column]
+    return ids.map(known).to_numpy(dtype=np.float64)
+
+
+def at_stake(p_churn: Floats, stake: Floats | None) -> float | None:
+    """Return how much more the customers would be worth if nobody left; None where what they are worth is not known.
 
     What would be lost with each who costs more than they bring is no loss, and counts as nothing.
     """
-    if "stake" not in plan or plan["stake"].isna().all():
-        return None
-    stake = scores["customer_id"].map(plan.drop_duplicates("customer_id").set_index("customer_id")["stake"])
-    return float((scores["p_churn"] * stake.clip(lower=0.0)).sum())
+    return None if stake is None else float(np.nansum(p_churn * np.maximum(stake, 0.0)))
 
 
 def service_levels(plan: pd.DataFrame) -> dict[str, str]:
@@ -169,7 +189,7 @@ def next_money(curve: Sequence[tuple[float, float]], budget: object) -> float | 
 
 def counts(texts: pd.Series) -> dict[str, int]:
     """Return how often each text stands in a column; empty and missing ones do not count."""
-    return {str(name): int(n) for name, n in texts.value_counts().items() if name}
+    return {str(name): int(n) for name, n in texts.value_counts().items() if name and n}
 
 
 def most_first(pair: tuple[str, int]) -> tuple[int, str]:
@@ -209,13 +229,17 @@ def _services(plan: pd.DataFrame) -> list[ServiceRow]:
 
 def _reason_counts(reasons: pd.Series) -> list[tuple[str, int]]:
     """Return the reasons and how often each stands, without what they say of one customer alone."""
-    texts = reasons.fillna("").astype("str")
+    texts = pc.fill_null(pa.array(reasons, pa.string(), from_pandas=True), "")
     for own, general in _OWN:
-        texts = texts.str.replace(own, general, regex=True)
-    found = texts.value_counts()
+        texts = pc.replace_substring_regex(texts, own, general)
+    found = _counted(texts)
     if len(found) > MOST_DISTINCT_REASONS:
-        found = found.groupby([_NUMBERS.sub("…", str(reason)) for reason in found.index]).sum()
-    return _most(((str(reason), int(n)) for reason, n in found.items()), MOST_DISTINCT_REASONS)
+        found = _counted(pc.replace_substring_regex(texts, _NUMBERS, "…"))
+    return _most(found, MOST_DISTINCT_REASONS)
+
+
+def _counted(texts: pa.Array) -> list[tuple[str, int]]:
+    return [(str(one["values"]), int(one["counts"])) for one in texts.value_counts().to_pylist()]
 
 
 def _most(pairs: Iterable[tuple[str, int]], limit: int) -> list[tuple[str, int]]:

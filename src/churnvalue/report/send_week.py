@@ -1,5 +1,6 @@
 """Messages by hour of the week, what their hours rest on, and which have none and why."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,17 @@ from churnvalue.report.numbers import number
 from churnvalue.report.plans import counts, most_first
 
 HOURS = 168
+
+
+@dataclass(frozen=True)
+class Peak:
+    """The busiest hour of a channel: when, in UTC, how many messages, and how many it can carry; None: no limit."""
+
+    channel: str
+    messages: int
+    hour: pd.Timestamp
+    most: int
+    capacity: float | None
 
 
 @dataclass(frozen=True)
@@ -26,6 +38,7 @@ class Calendar:
         explored: Messages at an hour drawn at random.
         responses: How many answers are expected; None where the plan does not say.
         unsent: Reasons why messages have no hour, and how many, most frequent first.
+        peaks: The busiest hour of each channel, the channel with most messages first.
     """
 
     messages: int
@@ -38,6 +51,7 @@ class Calendar:
     explored: int
     responses: float | None
     unsent: list[tuple[str, int]]
+    peaks: list[Peak]
 
     @property
     def weekdays(self) -> list[int]:
@@ -45,8 +59,11 @@ class Calendar:
         return [sum(row) for row in self.hours]
 
 
-def calendar(sends: pd.DataFrame) -> Calendar:
-    """Return the messages counted by local hour of the week; only an hour within the week counts as one."""
+def calendar(sends: pd.DataFrame, capacities: Mapping[str, object]) -> Calendar:
+    """Return the messages counted by local hour of the week; only an hour within the week counts as one.
+
+    ``capacities`` says how many messages a channel carries in an hour, for those that have a limit.
+    """
     slots = pd.to_numeric(sends["slot"], errors="coerce").astype("float64")
     timed = slots.between(0, HOURS - 1).to_numpy()
     sent, unsent = sends[timed], sends[~timed].reindex(columns=["reason"])
@@ -63,7 +80,20 @@ def calendar(sends: pd.DataFrame) -> Calendar:
         explored=counts(sent["group"]).get("explore", 0) if "group" in sent else 0,
         responses=_responses(sent),
         unsent=sorted(counts(unsent["reason"].fillna("no reason is given")).items(), key=most_first),
+        peaks=_peaks(sent, capacities) if "send_at" in sent else [],
     )
+
+
+def _peaks(sent: pd.DataFrame, capacities: Mapping[str, object]) -> list[Peak]:
+    """Return the busiest hour of each channel, the first of those that are as busy."""
+    found = []
+    for channel, messages in sorted(counts(sent["channel"]).items(), key=most_first):
+        hours = sent.loc[sent["channel"] == channel, "send_at"].dropna().dt.floor("h")
+        if len(hours):
+            sizes = hours.value_counts().sort_index()
+            hour = sizes.index[int(sizes.to_numpy().argmax())]
+            found.append(Peak(channel, messages, hour, int(sizes.max()), number(capacities.get(channel))))
+    return found
 
 
 def _responses(sent: pd.DataFrame) -> float | None:

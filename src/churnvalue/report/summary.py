@@ -5,18 +5,21 @@ module knows nothing of plans, words or pictures.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from churnvalue.evaluation.equity import Estimate, positive, total
 
 SCORED = ("p_churn", "orders", "spend", "spend_p10", "spend_p90", "clv", "clv_p10", "clv_p90", "p_return_30d")
 CONTACT_SHARES = (0.05, 0.1, 0.2, 0.3)
+TOP_SHARES = (0.001, 0.01, 0.05, 0.2)
 MOST_MOVES = 8
 EVEN = 0.5
 
@@ -29,7 +32,7 @@ class ReportData:
 
     Attributes:
         project: Name of the project.
-        scores: One row a customer, as ``score`` writes them.
+        scores: One row a customer, as ``score`` writes them; of ``drivers`` only feature and effect are needed with ``told``.
         plan: One row a customer, as ``plan`` writes them.
         sends: One row a message.
         curve: Profit against budget.
@@ -37,7 +40,9 @@ class ReportData:
         measured: Contents of ``measure.json``.
         training: Contents of ``train.json``.
         facts: cutoff, previous_cutoff, horizon_days, value_horizon_days, margin, discount_rate, has_amounts, day_granularity,
-            quarantine, rows_kept, currency; of the plan budget, gap, notes, portfolio_notes, plan_cutoff.
+            quarantine, rows_kept, currency, drift; of the plan budget, gap, notes, portfolio_notes, plan_cutoff, capacities.
+        told: Gives the drivers of the customers with some ids, as mappings with feature, effect and text; None: the scores
+            hold them.
     """
 
     project: str
@@ -49,6 +54,7 @@ class ReportData:
     measured: dict[str, Any] | None = None
     training: dict[str, Any] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    told: Callable[[Sequence[str]], Mapping[str, list[Mapping[str, Any]]]] | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,8 @@ class Threshold:
 
 def by_customer(table: pd.DataFrame) -> pd.DataFrame:
     """Return ``table`` in the order of customer ids."""
-    if table["customer_id"].is_monotonic_increasing:
+    ids = pa.array(table["customer_id"], pa.string())
+    if pc.all(pc.less_equal(ids[:-1], ids[1:])).as_py() is not False:
         return table
     return table.sort_values("customer_id", kind="stable")
 
@@ -120,7 +127,7 @@ def ordered_scores(scores: pd.DataFrame) -> pd.DataFrame:
     """Return the scores in the order of customer ids; number columns that are missing become NaN."""
     missing: dict[str, float | str] = {name: np.nan for name in SCORED if name not in scores}
     missing |= {name: "" for name in ("tier", "band") if name not in scores}
-    return by_customer(scores.assign(**missing)).reset_index(drop=True)
+    return by_customer(scores.assign(**missing) if missing else scores).reset_index(drop=True)
 
 
 def base(scores: pd.DataFrame) -> Base:

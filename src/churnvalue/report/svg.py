@@ -13,6 +13,9 @@ _PATH = Markup('<polyline class="{}" points="{}"/>')
 _CIRCLE = Markup('<circle class="{}" cx="{}" cy="{}" r="{}"/>')
 _BOX = Markup('<rect class="{}" x="{}" y="{}" width="{}" height="{}" rx="2"{}><title>{}</title></rect>')
 _PICTURE = Markup('<svg role="img" aria-label="{}" viewBox="0 0 {} {}">{}</svg>')
+_BAR = Markup(
+    '<svg class="bar" aria-hidden="true" viewBox="0 0 100 6" preserveAspectRatio="none"><rect width="{}" height="6"/></svg>'
+)
 _KEY = Markup('<li><span class="key {}"></span>{}</li>')
 
 Place = tuple[float, float]
@@ -38,10 +41,15 @@ def circle(look: str, place: Place, radius: float) -> Markup:
     return _CIRCLE.format(look, *map(coordinate, (*place, radius)))
 
 
-def box(look: str, place: Place, size: Place, told: str, style: str = "") -> Markup:
+def box(look: str, place: Place, size: Place, told: str, opacity: float | None = None) -> Markup:
     """Return a rectangle from its upper left corner; ``told`` shows under the pointer."""
-    styled = Markup(' style="{}"').format(style) if style else ""
+    styled = Markup(' fill-opacity="{:.2f}"').format(opacity) if opacity is not None else ""
     return _BOX.format(look, *map(coordinate, (*place, *size)), styled, told)
+
+
+def bar(share: float) -> Markup:
+    """Return a bar whose length is ``share`` of the room it has; no attribute of style, which the page forbids."""
+    return _BAR.format(coordinate(min(max(share, 0.0), 1.0) * 100))
 
 
 def picture(title: str, size: Place, shapes: Sequence[Markup]) -> Markup:
