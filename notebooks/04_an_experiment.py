@@ -58,7 +58,7 @@ offers.groupby(["campaign", "category"]).agg(customers=("customer_id", "size"), 
 # %%
 (folder / "churnvalue.toml").write_text("""
 project = "an-experiment"
-training.trials = 2
+training = { trials = 1, cutoffs = 5 }
 retention.holdout = 0.2
 [[events]]
 source = "events.parquet"

@@ -1,17 +1,24 @@
 """The scheduled runs, as cron starts them, on a small simulated shop and the example configuration."""
 
+import inspect
+import os
+import re
 import runpy
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pandas as pd
 import pytest
+from mlflow.projects.utils import load_project
 from pydantic import BaseModel
 
 import churnvalue as cv
 from churnvalue import config, list_models
+from churnvalue.cli import app
 from churnvalue.simulate import simulate_log
 from churnvalue.storage import verify
 
@@ -183,3 +190,102 @@ def test_measure_says_what_a_night_earned(shop: Path, night: Path, capsys: pytes
     assert run(*learning, "2025-03-01") == 0
     assert run("measure", "--config", shop, "--plan", night, "--as-of", AS_OF) == 1
     assert "is needed, but the log is observed until" in capsys.readouterr().err
+
+
+# What schedulers do with the exit code of a run: 3 is a verdict, the others that are not 0 are failures.
+HANDLED = pytest.mark.parametrize(("code", "fails"), [(0, False), (1, True), (2, True), (3, False)])
+
+
+def python_that_ends_with(code: int, path: Path) -> Path:
+    """Write an executable that notes its arguments beside itself and ends with ``code``."""
+    path.parent.mkdir(parents=True)
+    path.write_text(f'#!/bin/sh\necho "$@" > "$(dirname "$0")/called"\nexit {code}\n', encoding="utf-8")
+    path.chmod(0o755)
+    return path.parent / "called"
+
+
+@HANDLED
+def test_cron_takes_no_promotion_for_done(code: int, fails: bool, tmp_path: Path) -> None:
+    text = (ROOT / "pipelines" / "crontab.example").read_text(encoding="utf-8")
+    jobs = [line.split(maxsplit=5) for line in text.splitlines() if line[:1].isdigit()]
+    assert all(re.fullmatch(r"[\d*]+", field) for job in jobs for field in job[:5])
+    called = python_that_ends_with(code, tmp_path / ".venv" / "bin" / "python")
+    variables = {"PATH": os.environ["PATH"], "SHOP": str(tmp_path), "CONFIG": "shop.toml"}
+    ended = {}
+    for *_, command in jobs:
+        done = subprocess.run(["bash", "-c", command.replace("\\%", "%")], env=variables, check=False)
+        script, *arguments = called.read_text(encoding="utf-8").split()
+        assert (ROOT / script).is_file()
+        assert arguments[:2] == ["--config", "shop.toml"]
+        ended[Path(script).stem] = done.returncode
+    assert set(ended) == {"nightly", "retrain", "measure"}
+    assert (ended["retrain"] != 0) == fails
+    assert ended["nightly"] == code  # only training ends with 3
+
+
+class Stub:
+    """Airflow as far as the DAGs use it: notes tasks and what comes after what."""
+
+    tasks: ClassVar[dict[str, dict[str, Any]]] = {}
+    dags: ClassVar[dict[str, dict[str, Any]]] = {}
+
+    def __init__(self, dag_id: str = "", **options: Any) -> None:
+        self.name = options.get("task_id", dag_id)
+        (self.tasks if "task_id" in options else self.dags)[self.name] = options
+
+    def __enter__(self) -> "Stub":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return
+
+    def __rshift__(self, other: "Stub") -> "Stub":
+        self.tasks[other.name]["after"] = self.name
+        return other
+
+
+@pytest.mark.parametrize("provider", ["airflow.operators.bash", "airflow.providers.standard.operators.bash"])
+def test_airflow_calls_commands_that_exist_and_skips_what_was_not_promoted(
+    provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Stub, "tasks", {})
+    monkeypatch.setattr(Stub, "dags", {})
+    parents = [provider.rsplit(".", depth)[0] for depth in range(provider.count("."), 0, -1)]
+    for name in parents:
+        monkeypatch.setitem(sys.modules, name, SimpleNamespace(DAG=Stub))
+    monkeypatch.setitem(sys.modules, provider, SimpleNamespace(BashOperator=Stub))
+    runpy.run_path(str(ROOT / "pipelines" / "airflow_dag.py"))
+    assert set(Stub.dags) == {"churnvalue_nightly", "churnvalue_monthly"}
+    assert {name: task.get("after") for name, task in Stub.tasks.items()} == {
+        "score": None, "plan": "score", "report": "plan", "train": None, "measure": None,
+    }  # fmt: skip
+    handled = {name: task["skip_on_exit_code"] for name, task in Stub.tasks.items()}
+    assert handled == {"score": None, "plan": None, "report": None, "train": 3, "measure": None}
+    commands = {command.callback.__name__: command.callback for command in app.registered_commands}
+    for name, task in Stub.tasks.items():
+        words = re.sub(r"\{\{.*?\}\}", "X", task["bash_command"]).split(" && ")[1].split()
+        assert words[:2] == ["X", name]
+        given = {word[2:].replace("-", "_") for word in words if word.startswith("--")}
+        assert given <= set(inspect.signature(commands[name]).parameters), name
+
+
+@HANDLED
+def test_mlflow_takes_no_promotion_for_a_finished_run(code: int, fails: bool, tmp_path: Path) -> None:
+    project = load_project(str(ROOT / "pipelines"))
+    given = {"train": {}, "nightly": {"out": "out/2025-01-01"}, "measure": {"plan": "out/2025-01-01"}}
+    called = python_that_ends_with(code, tmp_path / "bin" / "python")
+    variables = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    for name, parameters in given.items():
+        command = project.get_entry_point(name).compute_command(parameters, None)
+        done = subprocess.run(["bash", "-c", command], env=variables, check=False)
+        script, *arguments = called.read_text(encoding="utf-8").split()
+        assert (ROOT / "pipelines" / script).is_file()
+        assert arguments[:2] == ["--config", "churnvalue.toml"]
+        assert (done.returncode != 0) == (fails if name == "train" else code != 0), name
+
+
+def test_every_exit_code_and_example_is_documented() -> None:
+    text = (ROOT / "pipelines" / "README.md").read_text(encoding="utf-8")
+    files = {path.name for path in (ROOT / "pipelines").iterdir() if path.is_file()} - {"README.md"}
+    assert {name for name in files if f"`{name}`" not in text} == set()
+    assert all(f"\n| {code} | " in text for code in (0, 1, 2, 3))

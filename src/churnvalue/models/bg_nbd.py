@@ -23,6 +23,16 @@ class BGNBD(PurchaseModel):
         alpha_: Their scale, in the unit of time of the data; the mean rate is r_ / alpha_.
         a_: First shape of the stopping probabilities.
         b_: Their second shape; the mean probability is a_ / (a_ + b_).
+
+    The published customer of CDNOW, with purchases in weeks 0, …, 30.43 of 38.86; expected in the next 39 weeks:
+
+    >>> import pandas as pd
+    >>> rfm = pd.DataFrame({"frequency": [2], "recency": [30.43], "T": [38.86]})
+    >>> model = BetaGeoNBD.from_parameters({"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426})
+    >>> model.expected_purchases(rfm, 39.0).round(3)
+    array([1.226])
+
+    ``BetaGeoNBD().fit(rfm)`` learns the parameters.
     """
 
     names: ClassVar[tuple[str, ...]] = ("r", "alpha", "a", "b")
@@ -79,6 +89,9 @@ class BGNBD(PurchaseModel):
             return np.asarray(alive * total[rows], dtype=np.float64)
 
         return expected
+
+
+BetaGeoNBD = BGNBD  # as others call it
 
 
 def _log_stopped(values: Floats, base: Histories) -> Floats:

@@ -12,7 +12,8 @@ import pandas as pd
 from scipy.special import digamma, gammaln
 
 from churnvalue.errors import DefinitionError, HistoryError
-from churnvalue.models.likelihood import Floats, PositiveParameters, column, most_probable
+from churnvalue.models.likelihood import Floats, PositiveParameters, most_probable
+from churnvalue.models.rfm import column
 
 
 class GammaGamma(PositiveParameters):
@@ -22,6 +23,14 @@ class GammaGamma(PositiveParameters):
         p_: Shape of the amounts of one customer.
         q_: Shape of the customers' scales; above 1, so that the population has a mean.
         v_: Scale of the customers' scales, in the unit of money of the data.
+
+    Two repeat purchases of 22.35 on average, and none, by the parameters published for CDNOW:
+
+    >>> model = GammaGamma.from_parameters({"p": 6.25, "q": 3.74, "v": 15.44})
+    >>> model.expected_amount(pd.DataFrame({"frequency": [2, 0], "monetary_value": [22.35, 0.0]})).round(2)
+    array([24.66, 35.22])
+
+    ``GammaGamma().fit(rfm)`` learns them.
     """
 
     names: ClassVar[tuple[str, ...]] = ("p", "q", "v")
@@ -40,6 +49,8 @@ class GammaGamma(PositiveParameters):
 
     def fit(self, rfm: pd.DataFrame) -> Self:
         """Learn from customers with repeat purchases of a positive mean ``amount``; the others are left out.
+
+        ``rfm`` has the columns frequency and amount (or monetary_value), the mean money of a repeat purchase.
 
         Raises:
             DefinitionError: If a column is missing.

@@ -16,7 +16,8 @@ from scipy.optimize import minimize
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from churnvalue.errors import DefinitionError, HistoryError, near_match
+from churnvalue.errors import DefinitionError, HistoryError
+from churnvalue.models.rfm import column
 
 Floats = npt.NDArray[np.float64]
 Horizon = float | npt.ArrayLike
@@ -91,17 +92,6 @@ def on_grid(base: Histories, unit: float) -> Histories:
     return Histories(frequency, recency, age, np.bincount(rows, base.counts).astype(np.float64), rows)
 
 
-def column(rfm: pd.DataFrame, name: str) -> Floats:
-    """Return a column of ``rfm`` as numbers.
-
-    Raises:
-        DefinitionError: If it is missing.
-    """
-    if name not in rfm.columns:
-        raise DefinitionError(f"Customers must have a column '{name}'.{near_match(name, rfm.columns)}")
-    return rfm[name].to_numpy(np.float64, na_value=np.nan)
-
-
 def most_probable(log_likelihood: Objective, centre: Floats, prior_sd: float, size: float) -> Floats:
     """Positive parameters that maximise log-likelihood plus a lognormal prior.
 
@@ -174,7 +164,9 @@ class PurchaseModel(PositiveParameters):
     times: ClassVar[tuple[str, ...]]
 
     def fit(self, rfm: pd.DataFrame) -> Self:
-        """Learn the parameters from ``rfm``: one row a customer, columns frequency, recency and age.
+        """Learn the parameters from ``rfm``: one row a customer, columns frequency, recency and age or T.
+
+        Frequency counts repeat purchases; recency and age are times from the first purchase to the last one and to the cutoff.
 
         Raises:
             DefinitionError: If a column is missing.

@@ -30,6 +30,17 @@ class ParetoNBD(PurchaseModel):
         alpha_: Their scale, in the unit of time of the data; the mean rate is r_ / alpha_.
         s_: Shape of the stopping rates.
         beta_: Their scale, in the unit of time of the data.
+
+    Weeks, from the first purchase; customers who bought again early, late and never:
+
+    >>> rfm = pd.DataFrame({"frequency": [2, 4, 0], "recency": [5.0, 36.0, 0.0], "T": [38.0, 38.0, 38.0]})
+    >>> model = ParetoNBD.from_parameters({"r": 0.553, "alpha": 10.578, "s": 0.606, "beta": 11.669})
+    >>> model.p_alive(rfm).round(2)
+    array([0.14, 0.97, 0.3 ])
+    >>> model.p_no_purchase(rfm, 13.0).round(2)  # the churn score of a quarter
+    array([0.94, 0.39, 0.97])
+
+    ``ParetoNBD().fit(rfm)`` learns the parameters; these are the published ones of CDNOW.
     """
 
     names: ClassVar[tuple[str, ...]] = ("r", "alpha", "s", "beta")

@@ -54,18 +54,39 @@ class Allocation:
 
 
 def allocate(
-    profit: Numbers,
-    cost: Numbers,
+    profit: npt.ArrayLike,
+    cost: npt.ArrayLike,
     budget: float,
-    capacity: Floats,
-    tie_key: npt.NDArray[np.uint64],
+    capacity: npt.ArrayLike | None = None,
+    tie_key: npt.NDArray[np.uint64] | None = None,
     charged: Bools | None = None,
 ) -> Allocation:
     """Return at most one option for each customer, within the budget and the capacity (A,) of each option.
 
-    ``allocate_within`` with each option as a resource of its own.
+    ``allocate_within`` with each option as a resource of its own; no capacities mean no limits. Without keys, rows that are
+    alike in every number are told apart by their order alone.
+
+    A call or a letter for each of three customers: what it earns, and what it costs.
+
+    >>> found = allocate([[9.0, 4.0], [8.0, 5.0], [3.0, 2.0]], [[4.0, 1.0]] * 3, budget=6.0)
+    >>> found.choice  # one call, two letters
+    array([0, 1, 1])
+    >>> found.cost, found.profit, round(found.price, 2)
+    (6.0, 16.0, 1.0)
     """
-    return allocate_within(profit, cost, Limits(budget, capacity, np.eye(len(capacity))), tie_key, charged)
+    profits, costs = np.asarray(profit), np.asarray(cost)
+    rooms = np.full(profits.shape[-1], np.inf) if capacity is None else np.asarray(capacity, dtype=np.float64)
+    keys = _content_ranks(profits, costs) if tie_key is None else tie_key
+    return allocate_within(profits, costs, Limits(budget, rooms, np.eye(len(rooms))), keys, charged)
+
+
+def _content_ranks(profit: Numbers, cost: Numbers) -> npt.NDArray[np.uint64]:
+    """Place of each row in the order of their numbers; of equal rows the first comes first."""
+    if profit.ndim != 2 or cost.shape != profit.shape:
+        return np.arange(len(profit), dtype=np.uint64)  # refused by the checks that follow
+    rank = np.empty(len(profit), np.uint64)
+    rank[np.lexsort((*cost.T, *profit.T, np.zeros(len(profit))))] = np.arange(len(profit), dtype=np.uint64)
+    return rank
 
 
 def allocate_within(
