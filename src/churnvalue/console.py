@@ -96,6 +96,8 @@ def show_readiness(console: Console, readiness: "Readiness") -> None:
 
 def show_training(console: Console, training: "Training") -> None:
     """Print the verdict of a training."""
+    from churnvalue.jobs.realised import realised_sentence
+
     summary = training.summary
     console.say(
         f"Learnt from {summary['rows']:,} rows at {len(summary['cutoffs'])} cutoffs ({summary['log']['text']})."
@@ -105,6 +107,8 @@ def show_training(console: Console, training: "Training") -> None:
     if "grade" in summary:
         _show_metrics(console, summary)
         console.say(f"Grade {summary['grade']}: {summary['grade_text']} (cutoff {summary['test_cutoff']}).")
+    if past := realised_sentence(summary.get("realised", [])):
+        console.say(past)
     for reason in summary["gate"]["reasons"]:
         console.say(f"Gate failed: {reason}.")
     for remark in summary["gate"].get("remarks", []):

@@ -32,6 +32,10 @@ class RegistryError(ChurnvalueError):
     """The model registry cannot be reached, or lacks the model that was asked for."""
 
 
+class DriftError(ChurnvalueError):
+    """What is scored is too unlike what the models learnt from."""
+
+
 class OutputError(ChurnvalueError):
     """An output of an earlier step is missing, damaged or cannot be written."""
 

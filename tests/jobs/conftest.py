@@ -1,19 +1,30 @@
 """A small shop in which every command has been run once, and copies of it in which tests may do as they like."""
 
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from small_shop import AS_OF, AS_OF_DATE, BEYOND_FLOATS, LEADING_ZEROS, ONCE, TOML, Finished, Shop
+from sqlalchemy import Engine, event
 
+from churnvalue import clock
+from churnvalue.engines import read_log
+from churnvalue.events.log import EventLog
 from churnvalue.jobs.plan import plan
 from churnvalue.jobs.report import write_report
 from churnvalue.jobs.score import score
 from churnvalue.jobs.train import train
 from churnvalue.simulate import simulate_log
 from churnvalue.tracking import open_tracker
+
+
+@event.listens_for(Engine, "connect")
+def _without_waiting_for_the_disk(connection: sqlite3.Connection, _: object) -> None:
+    """Registries of tests need not outlive a power cut; there are thousands of commits to them."""
+    connection.execute("PRAGMA synchronous = OFF")
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +67,12 @@ def shop(events: pd.DataFrame, make_shop: Callable[..., Shop]) -> Finished:
     planned = plan(opened.config, opened.out, opened.out)
     page = write_report(opened.config, opened.out, opened.out)
     return Finished(opened.folder, training, scores, planned, page)
+
+
+@pytest.fixture(scope="session")
+def known_log(shop: Finished) -> EventLog:
+    """The log of the shop as it was known at ``AS_OF``."""
+    return read_log(shop.config, clock.micros(AS_OF_DATE))
 
 
 @pytest.fixture(scope="module")

@@ -68,7 +68,7 @@ def test_nothing_is_learnt_of_what_was_not_seen_or_done(shop):
 
 
 @pytest.fixture
-def contacts_of(shop, tmp_path):
+def contacts_of(shop, known_log, tmp_path):
     """A function that returns what a plan knows of the shop with these contacts."""
     scores = read_parquet(shop.out, "scores.parquet").drop_columns(["drivers", "spend_drivers"]).to_pandas()
 
@@ -76,7 +76,7 @@ def contacts_of(shop, tmp_path):
         rows.to_parquet(tmp_path / "contacts.parquet", index=False)
         columns = {name: name for name in ("cost", "redeemed", "experiment")}
         config = shop.changed(contacts={"source": str(tmp_path / "contacts.parquet"), "columns": columns})
-        return known(config, read_log(config, CUTOFF), scores, CUTOFF, factors or {})
+        return known(config, known_log, scores, CUTOFF, factors or {})
 
     drawn = pd.DataFrame(
         {

@@ -16,7 +16,6 @@ from churnvalue.decisions.allocation import Limits, allocate_within
 from churnvalue.decisions.assignment import HOLDOUT
 from churnvalue.decisions.audience import audience
 from churnvalue.decisions.retention import RetentionPlan, plan_retention
-from churnvalue.engines import read_log
 from churnvalue.errors import ChurnvalueError, DefinitionError, HistoryError, OutputError
 from churnvalue.jobs.knowledge import known, read_measured
 from churnvalue.jobs.measure import Measurement, measure
@@ -204,11 +203,10 @@ def test_scores_of_another_log_are_refused_or_said(shop, tmp_path):
     assert any(f"{len(strangers):,}" in note and "log" in note for note in notes)
 
 
-def test_an_excluded_kind_that_does_not_occur_is_said(shop, scores):
+def test_an_excluded_kind_that_does_not_occur_is_said(shop, scores, known_log):
     config = shop.changed(retention={"exclude": {"unsubscribd": 365}})
-    log = read_log(config, _micros(AS_OF))
     try:
-        notes = known(config, log, scores, _micros(AS_OF), {}).notes
+        notes = known(config, known_log, scores, _micros(AS_OF), {}).notes
     except ChurnvalueError as error:
         notes = (str(error),)
     assert any("unsubscribd" in note for note in notes)
@@ -219,7 +217,7 @@ def _micros(time: pd.Timestamp) -> int:
 
 
 @pytest.fixture
-def experiment(shop, scores, tmp_path):
+def experiment(shop, scores, known_log, tmp_path):
     """A function that writes an experiment of 60 days ago among the scored; returns what a plan knows then."""
 
     def learnt(change=lambda one: one, **contacts: object):
@@ -237,7 +235,7 @@ def experiment(shop, scores, tmp_path):
         config = shop.changed(
             contacts={"source": str(tmp_path / "contacts.parquet"), "columns": columns, **contacts},
         )
-        return known(config, read_log(config, _micros(AS_OF)), scores, _micros(AS_OF), {})
+        return known(config, known_log, scores, _micros(AS_OF), {})
 
     return learnt
 

@@ -394,7 +394,7 @@ def test_assumed_effects_come_with_the_experiment_that_would_show_them(shop):
 def test_the_hold_out_does_not_follow_the_budget(shop):
     held_out = shop.plan.plan.query("group == 'holdout'")["customer_id"].tolist()
     assert 30 < len(held_out) < 90  # a tenth of 600
-    for budget in (0.0, 20.0, 5000.0):
+    for budget in (0.0, 5000.0):  # the shop's own is 150
         other = plan(shop.changed(retention={"budget": budget}), shop.out).plan
         assert other.query("group == 'holdout'")["customer_id"].tolist() == held_out
         assert other["cost"].sum() <= budget

@@ -33,7 +33,7 @@ def learned(customers, noise):
 
 
 def judged(found, definitions):
-    return objections(None, {}, found, definitions, None, CONFIG)
+    return objections({}, found, definitions, None, CONFIG)
 
 
 CHURN = loaded("churn", "churned", "auc", "recency", "bg_nbd")

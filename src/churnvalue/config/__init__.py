@@ -1,5 +1,7 @@
 """The configuration file: TOML transcribed into frozen definitions, checked once at the door."""
 
+from churnvalue.config.databases import masked
+from churnvalue.config.drift import Drift
 from churnvalue.config.reading import parse_config, read_config
 from churnvalue.config.retention import Action, ContactColumns, Contacts, Floor, Retention, ServiceLevel
 from churnvalue.config.section import FromColumn
@@ -22,6 +24,7 @@ __all__ = [
     "Config",
     "ContactColumns",
     "Contacts",
+    "Drift",
     "EventColumns",
     "EventSource",
     "Floor",
@@ -34,6 +37,7 @@ __all__ = [
     "Timing",
     "Training",
     "Value",
+    "masked",
     "parse_config",
     "read_config",
 ]

@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from churnvalue.config.databases import masked
 from churnvalue.config.sections import Config
 from churnvalue.errors import ConfigError, near_match
 
@@ -57,7 +58,7 @@ def _sentence(error: ValidationError) -> str:
     if key == "":
         return f"The configuration does not fit together: {first['msg']}."
     message = first["msg"].removeprefix("Value error, ")
-    return f"'{key}' of the configuration does not fit: {message}; {first['input']!r} came."
+    return f"'{key}' of the configuration does not fit: {message}; {masked(repr(first['input']))} came."
 
 
 _UNION_TAGS = {
@@ -83,7 +84,7 @@ def _fields_at(section: type[BaseModel], path: list[str]) -> list[str]:
         ]
         if nested:
             section = nested[0]
-    return [name for name in section.model_fields if name != "folder"]
+    return [field.alias or name for name, field in section.model_fields.items() if name != "folder"]
 
 
 def _leaves(annotation: Any) -> list[Any]:

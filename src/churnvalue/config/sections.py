@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from churnvalue.clock import micros, zone
+from churnvalue.config.databases import Sink
+from churnvalue.config.drift import Drift
 from churnvalue.config.retention import Contacts, Retention
 from churnvalue.config.section import Days, FromColumn, Money, Name, Section, Share, Text
 from churnvalue.config.timing import Timing
@@ -94,10 +96,16 @@ class Value(Section):
 
 
 class Mlflow(Section):
-    """Where runs and models are kept; a relative SQLite path is taken from the configuration's folder."""
+    """Where runs and models are kept; relative paths, also of SQLite, are taken from the configuration's folder.
+
+    With ``signing_key_file``, a private Ed25519 key in PEM, training signs its models; with ``verify_key_file``, the public
+    part of it, no model is used that was not signed so.
+    """
 
     tracking_uri: str = "sqlite:///mlflow.db"
     experiment: str | None = None
+    signing_key_file: Text | None = None
+    verify_key_file: Text | None = None
 
 
 class Config(Section):
@@ -116,7 +124,9 @@ class Config(Section):
     retention: Retention = Retention()
     contacts: Contacts = Contacts()
     timing: Timing = Timing()
+    drift: Drift = Drift()
     mlflow: Mlflow = Mlflow()
+    sink: Sink | None = None
     models: dict[str, str] = {}
 
     @field_validator("observed_until", mode="before")

@@ -1,0 +1,100 @@
+"""The reference that travels with the churn model, and what a scoring needs to compare itself with it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from churnvalue import clock
+from churnvalue.config import Config, Population
+from churnvalue.evaluation.drift_domain import MOST_CUSTOMERS, Domain, tell_apart
+from churnvalue.evaluation.drift_reference import SCORES, Reference, binned
+from churnvalue.events.account import Account
+from churnvalue.events.log import EventLog
+from churnvalue.events.selection import of_customers
+from churnvalue.features import Feature
+from churnvalue.frames import feature_frame
+from churnvalue.jobs.registered import Registered
+from churnvalue.models.digests import verify_digests
+
+REFERENCE = "reference.json"
+
+
+def training_reference(
+    log: EventLog, now: pd.DataFrame, models: Mapping[str, Registered], features: Sequence[Feature], who: Population
+) -> Reference:
+    """Return the reference of models: features and scores of the population ``now``, at the end of their training log."""
+    known = {feature.name: feature for feature in features}
+    cutoff = clock.micros(now.index[0][1].to_pydatetime())
+    history = (cutoff - log.first) // clock.DAY
+    said = pd.concat(
+        [models[name].predict(now) for name in ("churn", "orders", "spend", "value") if name in models], axis=1
+    )
+    read = sorted({name for model in models.values() for name in model.inputs})
+    return Reference(
+        cutoff=cutoff,
+        customers=len(now),
+        quarantined=quarantined_share(log.account),
+        features=tuple(binned(now[name], known[name].title, is_steady(known[name], history, who)) for name in read),
+        scores=tuple(binned(said[name], title, True) for name, title in SCORES.items() if name in said),
+    )
+
+
+def read_reference(folder: Path) -> Reference | None:
+    """Return the reference in the folder of a churn model; None if it was registered without one.
+
+    Raises:
+        RegistryError: If a file of the model is missing or damaged, or the reference is of another format.
+    """
+    verify_digests(folder)
+    path = folder / REFERENCE
+    return Reference.read(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def quarantined_share(account: Account) -> float:
+    """Return the share of the rows that could not be used."""
+    return account.refused / max(account.read, 1)
+
+
+def is_steady(feature: Feature, history_days: int, who: Population) -> bool:
+    """Whether a feature stays as it is while nothing changes, in a log with so many days before the reference.
+
+    One over a number of days does where the log held them twice over, for trends compare them with as many before. Of those
+    "so far" only the days since the last event that makes the population do, where the log is as old as that may be.
+    """
+    given = dict(feature.parameters)
+    if feature.use == "days_since_last":
+        return given["kind"] == who.kind and who.active_days <= history_days
+    days = given.get("days")
+    return isinstance(days, int) and 2 * days <= history_days
+
+
+def domain(
+    log: EventLog, reference: Reference, features: Sequence[Feature], cutoff: int, config: Config
+) -> Domain | None:
+    """Return how well customers at ``cutoff`` can be told from those as of the reference, both computed from the same log.
+
+    By steady features alone, for at most 20,000 customers of the log. None where the cutoff is not after the reference's, or
+    either population has too few customers.
+
+    Raises:
+        HistoryError: If a population is empty.
+    """
+    steady = {one.name for one in reference.features if one.steady}
+    compared = [feature for feature in features if feature.name in steady]
+    if reference.cutoff >= cutoff or not compared:
+        return None
+    some = _sample(log, config.training.seed)
+    then, now = (feature_frame(some, compared, time, config.population) for time in (reference.cutoff, cutoff))
+    return tell_apart(then, now, config.training.seed)
+
+
+def _sample(log: EventLog, seed: int) -> EventLog:
+    """Return the log of at most 20,000 customers, drawn at random."""
+    everyone = len(log.customers)
+    if everyone <= MOST_CUSTOMERS:
+        return log
+    kept = np.zeros(everyone, dtype=np.bool_)
+    kept[np.random.default_rng(seed).choice(everyone, MOST_CUSTOMERS, replace=False)] = True
+    return of_customers(log, kept)
