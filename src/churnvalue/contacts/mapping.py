@@ -7,13 +7,13 @@ import ibis
 import ibis.expr.types as ir
 
 from churnvalue.clock import DAY
-from churnvalue.config import Config, EventColumns, EventSource
+from churnvalue.config import Config, EventColumns, EventSource, masked
 from churnvalue.config import Contacts as Settings
 from churnvalue.engines.session import Session
 from churnvalue.errors import SourceError
 from churnvalue.events.account import Account
 from churnvalue.events.mapping import map_source
-from churnvalue.events.source import Source
+from churnvalue.events.source import Source, mentioned
 from churnvalue.events.times import EARLIEST, LATEST, read_times
 from churnvalue.events.values import identifier, number
 
@@ -57,13 +57,13 @@ def account(rows: ir.Table, session: Session, until: int) -> Account:
 
 def _own(settings: Settings, session: Session) -> list[ir.Table]:
     """Return the contacts of their own source, with the reason why a row cannot be used."""
-    columns, name = settings.columns, str(settings.source)
+    columns, name = settings.columns, masked(str(settings.source))
     part = EventSource(
         source=name,
         timezone=settings.timezone,
         columns=EventColumns(customer_id=columns.customer_id, event_time=columns.event_time),
     )
-    source = Source(session.open(name), name, part)
+    source = Source(session.open(str(settings.source), mentioned(columns)), name, part)
     times = read_times(source.column(columns.event_time, "event_time"), "event_time", source, session)
     if settings.timezone not in (None, "UTC") and session.scalar((times.written % DAY == 0).all()):
         utc = times.written  # a day is the same day on every clock
@@ -116,7 +116,8 @@ def _of_log(config: Config, session: Session, until: int) -> list[ir.Table]:
     """Return the log's events of the configured kind as contacts, with the reason why a row cannot be used."""
     parts = []
     for settings in config.events:
-        source = Source(session.open(settings.source), settings.source, settings)
+        names = mentioned(settings.columns, settings.kind)
+        source = Source(session.open(settings.source, names), masked(settings.source), settings)
         mapped = map_source(source, session)
         if settings.timezone not in (None, "UTC"):
             timely = mapped.reason.isnull() & _known(mapped, until)

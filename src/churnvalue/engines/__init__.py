@@ -1,10 +1,22 @@
-"""Engines map, check, fold and sort events and hand them over as Arrow; they compute no feature."""
+"""Engines map, check, fold and hand over events; they compute no feature."""
+
+from contextlib import AbstractContextManager
 
 from churnvalue.config import Config
 from churnvalue.engines.duck import DuckEngine
 from churnvalue.events.log import EventLog
+from churnvalue.events.stream import LogStream
 
 
-def read_log(config: Config, as_of: int | None = None) -> EventLog:
-    """Return the log of a configuration, read by its engine; with ``as_of`` only what was known before it."""
-    return DuckEngine(config.folder).read(config, as_of)
+def read_log(config: Config, as_of: int | None = None, share: float = 1.0) -> EventLog:
+    """Return the log of a configuration, read by its engine; see ``open_log``."""
+    with open_log(config, as_of, share) as stream:
+        return stream.whole()
+
+
+def open_log(config: Config, as_of: int | None = None, share: float = 1.0) -> AbstractContextManager[LogStream]:
+    """Give the log of a configuration as its engine hands it over; with ``as_of`` only what was known before it.
+
+    ``share`` of the customers, drawn by a digest of their ids: the same ones on every engine and every day.
+    """
+    return DuckEngine(config.folder).open(config, as_of, share)

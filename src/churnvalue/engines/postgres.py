@@ -84,12 +84,7 @@ class Snapshots:
             SourceError: If the driver, the server or the table is missing (names a near match), the table may not be read, or
                 a column has no counterpart.
         """
-        found = _SOURCE.fullmatch(source)
-        if not found:
-            raise SourceError(
-                f"A PostgreSQL source must name a table as in postgresql://user@host/db#orders, but {masked(source)} came."
-            )
-        uri, name = found.groups()
+        uri, name = _parsed(source)
         with translated(uri, SourceError):
             cursor = self._cursor(uri)
             table = _relation(cursor, name, uri)
@@ -99,12 +94,29 @@ class Snapshots:
             cursor.execute(f"SELECT {selected} FROM {quoted(table.schema)}.{quoted(table.name)}")
             return cursor.fetch_record_batch()
 
+    def names(self, source: str) -> list[str]:
+        """Return the names of the columns of a table, whatever they hold; errors as in ``read_batches``."""
+        uri, name = _parsed(source)
+        with translated(uri, SourceError):
+            cursor = self._cursor(uri)
+            return [column.name for column in _columns(cursor, _relation(cursor, name, uri))]
+
     def _cursor(self, uri: str) -> Any:
         if uri not in self._cursors:
             cursor = self._open.enter_context(self._open.enter_context(connected(uri, SourceError)).cursor())
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             self._cursors[uri] = cursor
         return self._cursors[uri]
+
+
+def _parsed(source: str) -> tuple[str, str]:
+    """Return the address of a database and the name of the table in it."""
+    found = _SOURCE.fullmatch(source)
+    if not found:
+        raise SourceError(
+            f"A PostgreSQL source must name a table as in postgresql://user@host/db#orders, but {masked(source)} came."
+        )
+    return found[1], found[2]
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The sources of a configuration, mapped, checked and folded, and the facts of all their rows: Ibis alone, on any engine."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -8,13 +9,13 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from churnvalue.clock import DAY, END, micros
-from churnvalue.config import Config, FromColumn
+from churnvalue.config import Config, FromColumn, masked
 from churnvalue.errors import SourceError, near_match
 from churnvalue.events.account import Account
 from churnvalue.events.folding import Fold, Folding, fold, single
 from churnvalue.events.handover import TEXTS, require_events
 from churnvalue.events.mapping import map_source
-from churnvalue.events.source import Dialect, Source
+from churnvalue.events.source import Dialect, Source, mentioned
 
 _ALWAYS = ("customer_id", "event_time", "kind")
 _FILLED = ("known_at", "amount", "quantity", "channel", "campaign", "zone", "category")
@@ -24,8 +25,8 @@ _FIRST_DIGITS = 8  # of a digest, in hexadecimal: shares to one in four billion
 class Opens(Dialect, Protocol):
     """A dialect whose engine also opens sources and computes tables."""
 
-    def open(self, source: str) -> ir.Table:
-        """Return a source as a table."""
+    def open(self, source: str, columns: Collection[str] | None = None) -> ir.Table:
+        """Return a source as a table, with at least ``columns``."""
 
     def arrow(self, table: ir.Table) -> pa.Table:
         """Compute a table now."""
@@ -107,7 +108,10 @@ class _Part:
 def _sources(config: Config, session: Opens) -> list[Source]:
     zone = config.timing.timezone
     column = zone.column if isinstance(zone, FromColumn) else None
-    sources = [Source(session.open(one.source), one.source, one, column) for one in config.events]
+    sources = [
+        Source(session.open(one.source, mentioned(one.columns, one.kind, column)), masked(one.source), one, column)
+        for one in config.events
+    ]
     known = {name for source in sources for name in source.table.columns}
     if column is not None and column not in known:
         raise SourceError(

@@ -1,6 +1,7 @@
 """One DuckDB connection: what DuckDB spells in its own way, and the files and tables that it opens."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -11,6 +12,8 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 import pyarrow as pa
 
+from churnvalue.config.databases import masked
+from churnvalue.engines import postgres
 from churnvalue.engines.files import escaped, file_format, matching
 from churnvalue.errors import SourceError, near_match
 
@@ -43,6 +46,8 @@ class Session:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._attached = 0
+        self._open = ExitStack()
+        self._snapshots: postgres.Snapshots | None = None
 
     def __enter__(self) -> "Session":
         self._backend = ibis.duckdb.connect()
@@ -52,6 +57,7 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._open.close()
         self._backend.disconnect()
 
     def to_micros(self, time: ir.TimestampValue) -> ir.IntegerValue:
@@ -108,19 +114,37 @@ class Session:
         con.execute(f"CREATE TYPE {_enum(text)} AS ENUM (SELECT name FROM names ORDER BY place)")
         con.unregister("names")
 
-    def open(self, source: str) -> ir.Table:
-        """Return a source as a table: Parquet or CSV by file or glob, or ``duckdb:///file#table``.
+    def open(self, source: str, columns: Collection[str] | None = None) -> ir.Table:
+        """Return a source as a table: Parquet or CSV by file or glob, ``duckdb:///file#table`` or ``postgresql://…#table``.
+
+        Of a PostgreSQL table only ``columns`` are fetched, all if None.
 
         Raises:
             SourceError: If there is no such source or it cannot be read.
         """
         try:
-            table = self._table(source) if source.startswith(_DUCKDB) else self._files(source)
+            if source.startswith(postgres.SCHEMES):
+                table = self._fetched(source, columns)
+            else:
+                table = self._table(source) if source.startswith(_DUCKDB) else self._files(source)
         except (duckdb.Error, pa.ArrowException) as error:
-            raise SourceError(f"{source} must be readable, but: {first_line(error)}") from error
+            raise SourceError(f"{masked(source)} must be readable, but: {first_line(error)}") from error
         # Ibis knows no aware times of nanoseconds; microseconds are enough.
         finer = {name: "timestamp('UTC')" for name, kind in table.schema().items() if "TIMESTAMPTZ_NS" in str(kind)}
         return table.cast(finer) if finer else table
+
+    def _fetched(self, source: str, columns: Collection[str] | None) -> ir.Table:
+        """Fetch a table once: every query then sees the same rows, whoever writes to the database meanwhile."""
+        self._snapshots = self._snapshots or self._open.enter_context(postgres.Snapshots())
+        con, name = self._backend.con, f"fetched_{self._attached}"
+        names = self._snapshots.names(source)
+        con.register("fetching", self._snapshots.read_batches(source, columns))
+        con.execute(f"CREATE TEMP TABLE {name} AS SELECT * FROM fetching")
+        con.unregister("fetching")
+        self._attached += 1
+        fetched = self._backend.table(name)
+        # The others are known by name alone, so that an error can name a near match.
+        return fetched.mutate(**{other: ibis.null() for other in names if other not in fetched.columns})
 
     def _files(self, source: str) -> ir.Table:
         paths = matching(self._folder, source)

@@ -9,6 +9,7 @@ from typing import Any
 from churnvalue.errors import SourceError, near_match
 
 _QUOTED = re.compile(r'"([^"]+)"|`([^`]+)`')
+_WORD = re.compile(r"[^\W\d]\w*")
 _OPERATIONS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: lambda left, right: left + right,
     ast.Sub: lambda left, right: left - right,
@@ -46,6 +47,16 @@ def arithmetic(text: str, columns: Mapping[str, Any]) -> Any:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise _unfit(text) from None
     return _build(tree, text, names, columns)
+
+
+def names_in(text: str) -> frozenset[str]:
+    """Return every name that may be a column of an expression, the whole text among them.
+
+    >>> sorted(names_in('Quantity * "Unit Price"'))
+    ['Quantity', 'Quantity * "Unit Price"', 'Unit Price']
+    """
+    quoted = {one or other for one, other in _QUOTED.findall(text)}
+    return frozenset({text, *quoted, *_WORD.findall(_QUOTED.sub(" ", text))})
 
 
 def _build(node: ast.expr, text: str, names: dict[str, str], columns: Mapping[str, Any]) -> Any:

@@ -6,8 +6,10 @@ from typing import Any, Protocol
 import ibis
 import ibis.expr.types as ir
 
-from churnvalue.config import EventSource
+from churnvalue.config import EventSource, FromColumn
+from churnvalue.config.section import Section
 from churnvalue.errors import SourceError, near_match
+from churnvalue.events.expressions import names_in
 
 
 class Dialect(Protocol):
@@ -48,3 +50,10 @@ class Source:
             return value
         # Only text that sorts before "!" can be blank, and comparing is much cheaper than trimming.
         return ibis.cases(((value < "!") & (value.strip() == ""), ibis.null("string")), else_=value)
+
+
+def mentioned(columns: Section, *others: str | FromColumn | None) -> frozenset[str]:
+    """Return every name that a section which maps columns mentions, and ``others``: a source need not bring more."""
+    texts = [str(text) for text in columns.model_dump().values() if text]
+    texts += [one.column if isinstance(one, FromColumn) else one for one in others if one]
+    return frozenset().union(*map(names_in, texts))

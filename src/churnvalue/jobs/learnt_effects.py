@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from churnvalue import clock
-from churnvalue.config import Action, Config
+from churnvalue.config import Action, Config, masked
 from churnvalue.contacts import NO_ACTION, Contacts, Experiment, account_words, experiments, read_contacts, summary
 from churnvalue.decisions.candidates import assumed_effects
 from churnvalue.effects.action_effects import ActionEffects, combine
@@ -48,7 +48,7 @@ def learnt_effects(
     closed, waiting = _readable(drawn, config, min(cutoff, log.observed_until))
     notes = [*account_words(contacts, drawn), *observed, *waiting]
     if config.contacts.source and not contacts.account.read:
-        notes.append(f"{config.contacts.source} of [contacts] holds no row: all effects are assumed.")
+        notes.append(f"{masked(config.contacts.source)} of [contacts] holds no row: all effects are assumed.")
     still = {action.id: action for action in actions}
     for one in sorted(closed, key=lambda one: (-len(one.frame), one.name)):
         taken = sorted({action.id for action in actions} & set(one.counts) - set(still))

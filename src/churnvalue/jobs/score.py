@@ -1,6 +1,6 @@
 """``score``: the champions over the population, with reasons."""
 
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,15 @@ import pyarrow as pa
 
 from churnvalue import clock
 from churnvalue.config import Config
-from churnvalue.decisions.tiers import TierRules, attainable, percentile, tiers
-from churnvalue.engines import read_log
+from churnvalue.decisions.tiers import TierRules, percentile, tiers
+from churnvalue.engines import open_log
 from churnvalue.errors import OutputError
-from churnvalue.evaluation.equity import Equity, equity
-from churnvalue.events.log import EventLog
-from churnvalue.explain import DRIVER, drivers
-from churnvalue.frames import feature_frame
+from churnvalue.evaluation.equity import equity
+from churnvalue.events.stream import LogStream
+from churnvalue.explain import DRIVER
 from churnvalue.jobs.champions import Champions, load_champions
 from churnvalue.jobs.outputs import FEATURES, SCORES
-from churnvalue.models.next_category import top_category
+from churnvalue.jobs.scoring import MOST_EXPLAINED, Reasons, Said, say
 from churnvalue.progress import Stages
 from churnvalue.storage import read_manifest, read_parquet, staged
 from churnvalue.timing import next_purchase_serving
@@ -46,7 +45,7 @@ SCHEMA = pa.schema(
 )
 
 
-def score(
+def score(  # noqa: PLR0913 – it takes what the command takes
     config: Config,
     as_of: str | None = None,
     out: Path | None = None,
@@ -54,18 +53,24 @@ def score(
     *,
     with_features: bool = False,
     previous: Path | None = None,
+    reasons: Reasons = "auto",
 ) -> pd.DataFrame:
     """Score everyone in the population as of a cutoff; one row a customer, by customer_id.
+
+    Customers are described and foretold a range at a time, so that memory holds their scores but never all of their events.
 
     Args:
         config: What to read and whom to describe.
         as_of: The cutoff: nothing that happened or was known from this time on is read. The end of the log if None.
         out: Folder of scores.parquet and its manifest; nothing is written if None.
         stages: Times and shows the work.
-        with_features: Write features.parquet too: what the models were given, by which their numbers can be checked.
+        with_features: Write features.parquet too: what the models were given, by which their numbers can be checked. All of
+            it is held in memory.
         previous: Folder of earlier scores, whose tiers customers keep until they are clearly in another. If None, the
             scores in ``out`` if their cutoff is earlier; if it is the same, the tiers that those were made with, so that
             scoring again writes the same bytes.
+        reasons: Whose drivers are found. Finding them takes many times as long as the scores; with "auto" everybody's, but
+            nobody's in a log of more than 100,000 customers: there ``plan`` and ``explain`` find those that are asked for.
 
     Returns:
         The columns of scores.parquet; money is NaN where the log holds no amounts.
@@ -78,29 +83,22 @@ def score(
     stages = stages or Stages()
     with stages.stage("loading the champions"):
         champions = load_champions(config)
-    with stages.stage("reading the log"):
-        log = read_log(config, None if as_of is None else clock.micros(as_of))
-    cutoff = log.observed_until if as_of is None else clock.micros(as_of)
-    with stages.stage("reading the earlier tiers"):
-        earlier = _given(Path(previous), cutoff) if previous is not None else _in(out, cutoff)
-    with stages.stage("computing features"):
-        frame = feature_frame(log, champions.features, cutoff, config.population)
-    with stages.stage("predicting"):
-        predicted = _with_attainable(champions.predict(frame), frame, log, champions)
-    with stages.stage("finding the reasons"):
-        rules = TierRules(below_zero=config.retention.below_zero)
-        table = _table(frame, _with_tiers(frame, predicted, rules, earlier), champions)
+    with ExitStack() as opened:
+        with stages.stage("reading the log"):
+            stream = opened.enter_context(open_log(config, None if as_of is None else clock.micros(as_of)))
+        cutoff = stream.facts.observed_until if as_of is None else clock.micros(as_of)
+        with stages.stage("reading the earlier tiers"):
+            earlier = _given(Path(previous), cutoff) if previous is not None else _in(out, cutoff)
+        explain = reasons == "all" or (reasons == "auto" and len(stream.facts.customers) <= MOST_EXPLAINED)
+        with stages.stage("describing and foretelling" + (", with reasons" if explain else "")):
+            said = say(stream, champions, config, cutoff, reasons=explain, features=with_features and out is not None)
+    table = _table(said, TierRules(below_zero=config.retention.below_zero), champions, earlier, cutoff)
     if out is not None:
-        with (
-            stages.stage("writing the scores"),
-            staged(
-                Path(out), "score", **_facts(config, log, champions, frame, equity(predicted)), **earlier.facts
-            ) as stage,
-        ):
+        facts = _facts(config, stream, champions, said) | {"cutoff": clock.text(cutoff)} | earlier.facts
+        with stages.stage("writing the scores"), staged(Path(out), "score", **facts) as stage:
             stage.parquet(SCORES, table)
-            if with_features:
-                plain = frame.reset_index()
-                stage.parquet(FEATURES, pa.Table.from_pandas(plain, preserve_index=False))
+            if said.features is not None:
+                stage.parquet(FEATURES, pa.Table.from_pandas(said.features.reset_index(), preserve_index=False))
     scores: pd.DataFrame = table.to_pandas()
     return scores
 
@@ -156,58 +154,37 @@ def _by_customer(table: pa.Table, column: str) -> pd.Series:
     return frame.set_index("customer_id")[column]
 
 
-def _with_attainable(predicted: pd.DataFrame, frame: pd.DataFrame, log: EventLog, champions: Champions) -> pd.DataFrame:
-    """Return predictions with the value that is attainable: what the best of each customer's peers reach."""
-    ids, cutoff = frame.index.get_level_values("customer_id"), frame.index[0][1]
-    kind = champions.value.buying.kind
-    rows = pd.Index(log.customers.to_pandas()).get_indexer(ids)
-    category = top_category(log, kind, clock.micros(cutoff.to_pydatetime()))[rows]
-    tenure = frame[f"days_since_first_{kind}"].to_numpy(dtype=np.float64)
-    return predicted.assign(attainable=attainable(predicted, category, tenure))
-
-
-def _with_tiers(frame: pd.DataFrame, predicted: pd.DataFrame, rules: TierRules, earlier: _Earlier) -> pd.DataFrame:
-    """Return scores by customer: predictions with tier, the earlier tier and percentile."""
-    index = frame.index.to_frame(index=False)
-    scores = pd.concat([index, predicted.reset_index(drop=True)], axis=1)
-    known = pd.Series(dtype=object) if earlier.tiers is None else earlier.tiers
-    return scores.assign(
-        tier=tiers(scores, rules, earlier.tiers),
-        previous_tier=scores["customer_id"].map(known).astype(object),
-        percentile=percentile(scores),
-    )
-
-
-def _table(frame: pd.DataFrame, scores: pd.DataFrame, champions: Champions) -> pa.Table:
+def _table(said: Said, rules: TierRules, champions: Champions, earlier: _Earlier, cutoff: int) -> pa.Table:
     """Return the columns of scores.parquet."""
-    scores = scores.copy()
-    for column in _MONEY:
-        if column not in scores:
-            scores[column] = np.nan
-    scores["band"] = champions.churn.band(scores["p_churn"].to_numpy())
-    none = pa.nulls(len(scores), pa.list_(DRIVER))
-    spend = champions.spend
+    scores = said.predicted
+    known = pd.Series(dtype=object) if earlier.tiers is None else earlier.tiers
     versions = ", ".join(f"{name} {version}" for name, version in champions.versions.items())
-    plain = pa.Table.from_pandas(
-        scores, pa.schema([SCHEMA.field(name) for name in scores.columns]), preserve_index=False
-    )
-    columns: dict[str, Any] = {name: plain[name] for name in plain.column_names}
-    columns["drivers"] = drivers(champions.churn.churn, frame, champions.features)
-    columns["spend_drivers"] = drivers(spend.spend, frame, champions.features) if spend else none
-    columns["model_versions"] = pa.array([versions] * len(scores), pa.string())
+    rows = len(scores)
+    columns: dict[str, Any] = {
+        "customer_id": pa.array(scores["customer_id"], pa.string()),
+        "cutoff": pa.repeat(pa.scalar(cutoff, pa.timestamp("us", tz="UTC")), rows),
+        "tier": pa.array(tiers(scores, rules, earlier.tiers), pa.string()),
+        "previous_tier": pa.array(scores["customer_id"].map(known).astype(object), pa.string(), from_pandas=True),
+        "percentile": percentile(scores),
+        "band": pa.array(champions.churn.band(scores["p_churn"].to_numpy()), pa.string()),
+        "drivers": said.drivers,
+        "spend_drivers": said.spend_drivers,
+        "model_versions": pa.repeat(pa.scalar(versions), rows),
+    }
+    for name in _FRACTIONS:
+        columns[name] = pa.array(
+            scores[name] if name in scores else np.full(rows, np.nan), pa.float64(), from_pandas=True
+        )
     return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
 
 
-def _facts(
-    config: Config, log: EventLog, champions: Champions, frame: pd.DataFrame, worth: Equity | None
-) -> dict[str, Any]:
+def _facts(config: Config, stream: LogStream, champions: Champions, said: Said) -> dict[str, Any]:
     """Return what later steps and readers need to know of these scores."""
-    account = log.account
+    account, worth = stream.account, equity(said.predicted)
     return {
         "project": config.project,
-        "cutoff": clock.text(clock.micros(frame.index[0][1].to_pydatetime())),
-        "customers": len(frame),
-        "outside_population": len(log.customers) - len(frame),
+        "customers": len(said.predicted),
+        "outside_population": len(stream.facts.customers) - len(said.predicted),
         "population": f"with a {config.population.kind} in the {config.population.active_days} days before",
         "horizon_days": config.outcome.horizon_days,
         "value_horizon_days": champions.value.terms.value_days,
@@ -216,8 +193,8 @@ def _facts(
         "model_versions": champions.versions,
         "has_amounts": champions.spend is not None,
         "equity": worth.facts() if worth else None,
-        "has_categories": bool(log.categories.names),
-        "day_granularity": log.days_only,
+        "has_categories": bool(stream.facts.names["category"]),
+        "day_granularity": said.days_only,
         "rows_read": account.read,
         "rows_kept": account.kept,
         "duplicates": account.duplicates,
