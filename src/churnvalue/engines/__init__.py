@@ -19,4 +19,9 @@ def open_log(config: Config, as_of: int | None = None, share: float = 1.0) -> Ab
 
     ``share`` of the customers, drawn by a digest of their ids: the same ones on every engine and every day.
     """
+    if config.engine == "spark":
+        # Imported here because PySpark is an extra, which no other engine needs.
+        from churnvalue.engines.spark import SparkEngine
+
+        return SparkEngine(config).open(as_of, share)
     return DuckEngine(config.folder).open(config, as_of, share)

@@ -9,10 +9,9 @@ import ibis
 import pyarrow as pa
 
 from churnvalue.config import Config
-from churnvalue.engines.preparing import Prepared, prepare
+from churnvalue.engines.preparing import prepare
 from churnvalue.engines.session import Session, first_line
 from churnvalue.errors import SourceError
-from churnvalue.events.handover import Facts
 from churnvalue.events.log import EventLog
 from churnvalue.events.stream import LogStream
 
@@ -58,26 +57,13 @@ class DuckEngine:
         with Session(self._folder) as session:
             with _named_errors():
                 prepared = prepare(config, session, as_of, share)
-                facts = _facts(prepared, session)
+                facts = prepared.facts(session.number_customers(prepared.ids))
 
             def batches() -> Iterator[pa.RecordBatch]:
                 with _named_errors():
                     yield from session.coded(prepared.events, prepared.names)
 
             yield LogStream(facts, batches)
-
-
-def _facts(prepared: Prepared, session: Session) -> Facts:
-    return Facts(
-        customers=session.number_customers(prepared.ids),
-        names=prepared.names,
-        account=prepared.account,
-        rows=prepared.account.kept,
-        timezone=prepared.timezone,
-        observed_until=prepared.observed_until,
-        days_only=prepared.days_only,
-        repeated=prepared.repeated,
-    )
 
 
 @contextmanager

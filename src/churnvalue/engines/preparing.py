@@ -13,7 +13,7 @@ from churnvalue.config import Config, FromColumn, masked
 from churnvalue.errors import SourceError, near_match
 from churnvalue.events.account import Account
 from churnvalue.events.folding import Fold, Folding, fold, single
-from churnvalue.events.handover import TEXTS, require_events
+from churnvalue.events.handover import TEXTS, Facts, require_events
 from churnvalue.events.mapping import map_source
 from churnvalue.events.source import Dialect, Source, mentioned
 
@@ -48,6 +48,19 @@ class Prepared:
     observed_until: int
     days_only: bool | None
     repeated: frozenset[int]
+
+    def facts(self, customers: pa.StringArray) -> Facts:
+        """Return what there is to know of the whole log; ``customers`` are the distinct ``ids``, sorted."""
+        return Facts(
+            customers=customers,
+            names=self.names,
+            account=self.account,
+            rows=self.account.kept,
+            timezone=self.timezone,
+            observed_until=self.observed_until,
+            days_only=self.days_only,
+            repeated=self.repeated,
+        )
 
 
 def prepare(config: Config, session: Opens, as_of: int | None = None, share: float = 1.0) -> Prepared:

@@ -1,7 +1,6 @@
 """From handed-over batches to a log: the rows put in order, and every column as the log holds it."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -13,7 +12,7 @@ import pyarrow.compute as pc
 from churnvalue.clock import Micros, local
 from churnvalue.events.handover import Facts
 from churnvalue.events.log import MISSING, Coded, EventLog, Floats
-from churnvalue.events.ordering import list_keys, ordered
+from churnvalue.events.ordering import list_keys, ordered, taken
 
 Array = npt.NDArray[Any]
 Starts = npt.NDArray[np.int64]
@@ -40,11 +39,9 @@ def assemble(events: pa.Table, facts: Facts, first: int = 0, end: int | None = N
     if len(mentions.codes):
         columns["categories"] = mentions.codes if "category" in events.column_names else list_keys(*mentions)
     order = ordered(columns, end - first, facts.repeated)
-    with ThreadPoolExecutor() as pool:
-        waiting = {name: pool.submit(columns[name].take, order.rows) for name in columns if name not in _ORDERED_BY}
-        taken = _taken(mentions, order.rows)
-        kept = {name: column.result() for name, column in waiting.items()}
-    return _log(kept, taken, facts, facts.customers.slice(first, end - first), order.start)
+    kept = {name: taken(column, order.rows) for name, column in columns.items() if name not in _ORDERED_BY}
+    mentions = _mentions_of(mentions, order.rows)
+    return _log(kept, mentions, facts, facts.customers.slice(first, end - first), order.start)
 
 
 def concatenated(logs: Sequence[EventLog]) -> EventLog:
@@ -123,6 +120,8 @@ def _log(
 
 def _numpy(column: pa.ChunkedArray) -> Array:
     """Return a column without copying where it is one piece; NaN where a number is null."""
+    if pa.types.is_decimal(column.type) or pa.types.is_null(column.type):
+        column = column.cast(pa.float64())
     whole = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
     return np.asarray(whole.to_numpy(zero_copy_only=False))
 
@@ -140,17 +139,16 @@ def _mentions(events: pa.Table) -> Mentions:
     return Mentions(np.concatenate(([0], np.cumsum(lengths))).astype(np.int64), codes)
 
 
-def _taken(mentions: Mentions, rows: Starts) -> Mentions:
+def _mentions_of(mentions: Mentions, rows: Starts) -> Mentions:
     """Return the categories of some rows, in their order."""
-    lengths = np.diff(mentions.start)
     if not len(mentions.codes):
         return Mentions(np.zeros(len(rows) + 1, dtype=np.int32), mentions.codes)
-    if len(mentions.codes) == len(lengths) and (lengths == 1).all():
-        return Mentions(mentions.start[: len(rows) + 1], mentions.codes[rows])
-    taken = lengths[rows]
-    start = np.concatenate(([0], np.cumsum(taken))).astype(np.int64)
-    within = np.arange(start[-1]) - np.repeat(start[:-1], taken)
-    return Mentions(start, mentions.codes[np.repeat(mentions.start[:-1][rows], taken) + within])
+    if mentions.start.dtype == np.int32:  # one each
+        return Mentions(mentions.start[: len(rows) + 1], taken(mentions.codes, rows))
+    lengths = np.diff(mentions.start)[rows]
+    start = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+    within = np.arange(start[-1]) - np.repeat(start[:-1], lengths)
+    return Mentions(start, mentions.codes[np.repeat(mentions.start[:-1][rows], lengths) + within])
 
 
 def _floats(columns: dict[str, Array], name: str, rows: int, otherwise: float) -> Floats:

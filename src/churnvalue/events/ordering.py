@@ -4,8 +4,10 @@ Customers are numbers, so they are placed by counting, and only what came out of
 that was written as things happened costs one pass. Events of one customer at one time are ordered by all their columns.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from os import cpu_count
 from typing import Any
 
 import numba
@@ -14,6 +16,7 @@ import numpy.typing as npt
 
 Columns = Mapping[str, npt.NDArray[Any]]
 Ints = npt.NDArray[np.int64]
+_WORTH_SHARING = 50_000  # customers or rows; fewer are done before a second thread has started
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ def ordered(columns: Columns, customers: int, repeated: frozenset[int]) -> Order
         repeated: Sources (column ``source``; 0 without one) in which a repeated row is a repeated delivery.
     """
     start, rows = _by_customer(columns["customer"], customers)
-    tied = _by_time(start, rows, columns["event_time"])
+    tied = np.zeros(len(rows), dtype=np.bool_)
+    in_parts(lambda a, b: _by_time(start, rows, columns["event_time"], tied, a, b), customers)
     places = np.flatnonzero(tied)
     if not len(places):
         return Order(rows, start)
@@ -58,6 +62,24 @@ def ordered(columns: Columns, customers: int, repeated: frozenset[int]) -> Order
     return Order(rows[kept], before[start])
 
 
+def taken(column: npt.NDArray[Any], rows: Ints) -> npt.NDArray[Any]:
+    """Return the values of some rows, in their order."""
+    values = np.empty(len(rows), dtype=column.dtype)
+    in_parts(lambda a, b: _take(column, rows, values, a, b), len(rows))
+    return values
+
+
+def in_parts(work: Callable[[int, int], None], many: int) -> None:
+    """Do ``work(first, end)`` for every part of ``many`` things, as many at once as there are cores."""
+    cores = cpu_count() or 1
+    edges = [many * i // cores for i in range(cores + 1)]
+    if cores == 1 or many < _WORTH_SHARING:
+        work(0, many)
+    else:
+        with ThreadPoolExecutor(cores) as pool:
+            list(pool.map(work, edges[:-1], edges[1:]))
+
+
 def list_keys(start: npt.NDArray[Any], codes: npt.NDArray[np.int32]) -> Ints:
     """Return a number for each list of codes, the same for the same list: what lists are ordered by."""
     return _list_keys(start, codes)  # type: ignore[no-any-return]
@@ -79,10 +101,9 @@ def _by_customer(customer, customers):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _by_time(start, rows, event_time):  # type: ignore[no-untyped-def]
-    """Sort the rows of each customer by time, in place; return which of them share it with a neighbour."""
-    tied = np.zeros(len(rows), np.bool_)
-    for c in range(len(start) - 1):
+def _by_time(start, rows, event_time, tied, first, end):  # type: ignore[no-untyped-def]
+    """Sort the rows of each customer by time, in place; mark those that share it with a neighbour in ``tied``."""
+    for c in range(first, end):
         a, b = start[c], start[c + 1]
         rising = True
         for i in range(a + 1, b):
@@ -96,7 +117,12 @@ def _by_time(start, rows, event_time):  # type: ignore[no-untyped-def]
             if event_time[rows[i]] == event_time[rows[i - 1]]:
                 tied[i] = True
                 tied[i - 1] = True
-    return tied
+
+
+@numba.njit(cache=True, nogil=True)
+def _take(column, rows, values, first, end):  # type: ignore[no-untyped-def]
+    for i in range(first, end):
+        values[i] = column[rows[i]]
 
 
 @numba.njit(cache=True, nogil=True)

@@ -1,10 +1,10 @@
 """A log as it comes from an engine: whole, or a range of customers at a time, so that memory stays bounded."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,9 @@ from churnvalue.events.handover import Batches, Facts
 from churnvalue.events.log import EventLog
 
 EVENTS_A_CHUNK = 8_000_000  # about 60 bytes each while they are put in order
+
+
+Said = TypeVar("Said")
 
 
 class LogStream:
@@ -54,6 +57,10 @@ class LogStream:
                 kept += int(log.lines.sum())
                 yield log
         self._kept = kept
+
+    def each(self, function: Callable[[EventLog], Said]) -> Iterator[Said]:
+        """Give what a function says of each chunk, in any order; engines may take it to where the events are."""
+        yield from map(function, self.chunks())
 
     def _ranges(self, edges: np.ndarray, stack: ExitStack) -> Iterator[tuple[int, int, pa.Table]]:
         """Give the rows of each range of customers ``edges[i]`` to ``edges[i + 1]``."""

@@ -16,6 +16,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 _ROWS_A_THREAD = 50_000
 _OF_VALUES = frozenset(range(Statistic.KNOWN, Statistic.OLDEST + 1)) | {Statistic.REPEAT_TOTAL}
+_OF_DAYS = frozenset(range(Statistic.DAYS, Statistic.GAP_NEWEST + 1)) | {Statistic.REPEAT_TOTAL, Statistic.GAP_RECENT}
 
 
 @dataclass(frozen=True)
@@ -45,19 +46,19 @@ def compile_measures(measures: list[Measure], log: EventLog) -> Program:
     # Blocks are counted as events come by, so each length of block has running values of its own.
     streams = list(dict.fromkeys((m.stream, m.block_days) for m in measures))
     categorical = {m.stream for m in measures if m.statistic in (Statistic.DISTINCT, Statistic.TOP_SHARE)}
-    valued = {m.stream for m in measures if m.statistic in _OF_VALUES}
+    daily = {m.stream for m in measures if m.statistic in _OF_DAYS}
+    valued = {(m.stream, VALUE_COLUMNS.index(m.column)) for m in measures if m.statistic in _OF_VALUES}
 
     def row(stream: Stream, block_days: int) -> tuple[int, ...]:
         kind = -1 if stream.kind is None else log.kind.code(stream.kind)
         channel = -1 if stream.channel is None else log.channel.code(stream.channel)
-        needs = (stream in valued, stream in categorical) if not block_days else (False, False)
-        partly = stream != Stream(stream.kind)
-        return (kind, channel, *stream.hours, *stream.weekdays, *needs, block_days * DAY, partly)
+        columns = sum(1 << v for v in range(len(VALUE_COLUMNS)) if (stream, v) in valued and not block_days)
+        needs = (columns, stream in categorical and not block_days, block_days * DAY)
+        return (kind, channel, *stream.hours, *stream.weekdays, *needs, stream != Stream(stream.kind), stream in daily)
 
-    table = np.array([row(*stream) for stream in streams], dtype=np.int64).reshape(len(streams), 10)
+    table = np.array([row(*stream) for stream in streams], dtype=np.int64).reshape(len(streams), 11)
     kinds = len(log.kind.names)
     belongs = [np.flatnonzero((table[:, 0] == kind) | (table[:, 0] < 0)) for kind in range(kinds)]
-
     return Program(
         measures=tuple(measures),
         windows=windows,

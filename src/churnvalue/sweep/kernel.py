@@ -46,8 +46,9 @@ def walk(  # type: ignore[no-untyped-def]  # noqa: PLR0913
         if streams[s, 7]:
             any_categories = True
     mentions = np.zeros((n_streams if any_categories else 1, n_categories if any_categories else 1), np.int32)
+    for s in range(n_streams):
+        _reset(state, s)
     for c in range(from_customer, to_customer):
-        _reset(state)
         i = starts[c + 1] - 1
         for w in range(windows.shape[0]):
             while i >= starts[c] and (windows[w] == END or end - event_time[i] <= windows[w]):
@@ -62,22 +63,21 @@ def walk(  # type: ignore[no-untyped-def]  # noqa: PLR0913
                             values[0] = amount[i * step_of_amount]
                             values[1] = quantity[i * step_of_quantity]
                             values[2] = lines[i * step_of_lines]
-                        if not streams[s, 9] or _belongs(streams[s], channel[i], slot):
-                            _update(state[s], streams[s], event_time[i], day, values)
+                        if not streams[s, 9] or _belongs(streams, s, channel[i], slot):
+                            _update(state, streams, s, event_time[i], day, values)
                             if streams[s, 8]:
-                                _count_blocks(state[s], (end - event_time[i] - 1) // streams[s, 8])
+                                _count_blocks(state, s, (end - event_time[i] - 1) // streams[s, 8])
                             if streams[s, 7]:
                                 _count_categories(
-                                    state[s],
-                                    mentions[s],
-                                    categories,
-                                    category_start[i],
-                                    category_start[i + 1],
+                                    state, mentions, s, categories, category_start[i], category_start[i + 1]
                                 )
                 i -= 1
             for j in range(first[w], first[w + 1]):
                 m = order[j]
-                out[m, c] = _read(state[stream[m]], statistic[m], column[m], end, streams[stream[m], 8])
+                out[m, c] = _read(state, stream[m], statistic[m], column[m], end, streams[stream[m], 8])
+        for s in range(n_streams):
+            if state[s, _COUNT] > 0.0:
+                _reset(state, s)
         if any_categories:
             for k in range(category_start[starts[c]], category_start[starts[c + 1]]):
                 if categories[k] >= 0:
@@ -85,127 +85,127 @@ def walk(  # type: ignore[no-untyped-def]  # noqa: PLR0913
 
 
 @numba.njit(cache=True)
-def _reset(state):  # type: ignore[no-untyped-def]
-    state[:, :] = 0.0
-    state[:, _LARGEST : _OLDEST + _VALUES] = np.nan
-    state[:, _GAP_MIN] = np.nan
-    state[:, _GAP_NEWEST] = np.nan
-    state[:, _NEXT_WEIGHT] = 1.0
-    state[:, _BLOCK] = -1.0
+def _reset(state, s):  # type: ignore[no-untyped-def]
+    state[s, :] = 0.0
+    state[s, _LARGEST : _OLDEST + _VALUES] = np.nan
+    state[s, _GAP_MIN] = np.nan
+    state[s, _GAP_NEWEST] = np.nan
+    state[s, _NEXT_WEIGHT] = 1.0
+    state[s, _BLOCK] = -1.0
 
 
 @numba.njit(cache=True, inline="always")
-def _belongs(stream, channel, slot):  # type: ignore[no-untyped-def]
-    if stream[1] >= 0 and stream[1] != channel:
+def _belongs(streams, s, channel, slot):  # type: ignore[no-untyped-def]
+    if streams[s, 1] >= 0 and streams[s, 1] != channel:
         return False
     hour = slot % 24
     weekday = slot // 24
-    return stream[2] <= hour and hour < stream[3] and stream[4] <= weekday and weekday < stream[5]
+    return streams[s, 2] <= hour and hour < streams[s, 3] and streams[s, 4] <= weekday and weekday < streams[s, 5]
 
 
 @numba.njit(cache=True)
-def _update(state, stream, event_time, day, values):  # type: ignore[no-untyped-def]
-    if state[_COUNT] == 0.0:
-        state[_NEWEST_TIME] = event_time
-        state[_DAYS] = 1.0
-        state[_DAY] = day
-    elif day < state[_DAY]:
-        gap = state[_DAY] - day
-        if state[_GAPS] == 0.0:
-            state[_GAP_NEWEST] = gap
-            state[_GAP_MIN] = gap
-        state[_GAP_MIN] = min(state[_GAP_MIN], gap)
-        state[_GAPS] += 1.0
-        state[_GAP_SUM] += gap
-        state[_GAP_SQUARES] += gap * gap
-        state[_GAP_WEIGHTED] += gap * state[_NEXT_WEIGHT]
-        state[_NEXT_WEIGHT] /= 2.0
+def _update(state, streams, s, event_time, day, values):  # type: ignore[no-untyped-def]
+    if state[s, _COUNT] == 0.0:
+        state[s, _NEWEST_TIME] = event_time
+        state[s, _DAYS] = 1.0
+        state[s, _DAY] = day
+    elif streams[s, 10] and day < state[s, _DAY]:
+        gap = state[s, _DAY] - day
+        if state[s, _GAPS] == 0.0:
+            state[s, _GAP_NEWEST] = gap
+            state[s, _GAP_MIN] = gap
+        state[s, _GAP_MIN] = min(state[s, _GAP_MIN], gap)
+        state[s, _GAPS] += 1.0
+        state[s, _GAP_SUM] += gap
+        state[s, _GAP_SQUARES] += gap * gap
+        state[s, _GAP_WEIGHTED] += gap * state[s, _NEXT_WEIGHT]
+        state[s, _NEXT_WEIGHT] /= 2.0
         for v in range(_VALUES):
-            state[_REPEAT_TOTAL + v] = state[_TOTAL + v]
-        state[_DAYS] += 1.0
-        state[_DAY] = day
-    state[_COUNT] += 1.0
-    state[_OLDEST_TIME] = event_time
-    if stream[6]:
+            state[s, _REPEAT_TOTAL + v] = state[s, _TOTAL + v]
+        state[s, _DAYS] += 1.0
+        state[s, _DAY] = day
+    state[s, _COUNT] += 1.0
+    state[s, _OLDEST_TIME] = event_time
+    if streams[s, 6]:
         for v in range(_VALUES):
             x = values[v]
-            if x == x:
-                if state[_KNOWN + v] == 0.0:
-                    state[_NEWEST + v] = x
-                    state[_LARGEST + v] = x
-                    state[_SMALLEST + v] = x
-                state[_KNOWN + v] += 1.0
-                state[_TOTAL + v] += x
-                state[_LARGEST + v] = max(state[_LARGEST + v], x)
-                state[_SMALLEST + v] = min(state[_SMALLEST + v], x)
-                state[_OLDEST + v] = x
+            if streams[s, 6] >> v & 1 and x == x:
+                if state[s, _KNOWN + v] == 0.0:
+                    state[s, _NEWEST + v] = x
+                    state[s, _LARGEST + v] = x
+                    state[s, _SMALLEST + v] = x
+                state[s, _KNOWN + v] += 1.0
+                state[s, _TOTAL + v] += x
+                state[s, _LARGEST + v] = max(state[s, _LARGEST + v], x)
+                state[s, _SMALLEST + v] = min(state[s, _SMALLEST + v], x)
+                state[s, _OLDEST + v] = x
 
 
 @numba.njit(cache=True)
-def _count_blocks(state, block):  # type: ignore[no-untyped-def]
-    if block != state[_BLOCK]:
-        state[_BLOCK] = block
-        state[_BLOCKS] += 1.0
+def _count_blocks(state, s, block):  # type: ignore[no-untyped-def]
+    if block != state[s, _BLOCK]:
+        state[s, _BLOCK] = block
+        state[s, _BLOCKS] += 1.0
 
 
 @numba.njit(cache=True)
-def _count_categories(state, mentions, categories, begin, stop):  # type: ignore[no-untyped-def]
+def _count_categories(state, mentions, s, categories, begin, stop):  # type: ignore[no-untyped-def]
     for k in range(begin, stop):
         category = categories[k]
         if category >= 0:
-            mentions[category] += 1
-            state[_MENTIONS] += 1.0
-            if mentions[category] == 1:
-                state[_DISTINCT] += 1.0
-            state[_TOP] = max(state[_TOP], float(mentions[category]))
+            mentions[s, category] += 1
+            state[s, _MENTIONS] += 1.0
+            if mentions[s, category] == 1:
+                state[s, _DISTINCT] += 1.0
+            state[s, _TOP] = max(state[s, _TOP], float(mentions[s, category]))
 
 
 @numba.njit(cache=True)
-def _read(state, statistic, v, end, block):  # type: ignore[no-untyped-def]
-    n = state[_COUNT]
-    gaps = state[_GAPS]
+def _read(state, s, statistic, v, end, block):  # type: ignore[no-untyped-def]
+    n = state[s, _COUNT]
+    gaps = state[s, _GAPS]
     if statistic == 0:
         return n
     if statistic == 1:
-        return state[_KNOWN + v]
+        return state[s, _KNOWN + v]
     if statistic == 2:
-        return state[_TOTAL + v]
+        return state[s, _TOTAL + v]
     if statistic == 3:
-        return state[_LARGEST + v]
+        return state[s, _LARGEST + v]
     if statistic == 4:
-        return state[_SMALLEST + v]
+        return state[s, _SMALLEST + v]
     if statistic == 5:
-        return state[_NEWEST + v]
+        return state[s, _NEWEST + v]
     if statistic == 6:
-        return state[_OLDEST + v]
+        return state[s, _OLDEST + v]
     if statistic == 7:
-        return (end - state[_NEWEST_TIME]) / DAY if n > 0 else np.nan
+        return (end - state[s, _NEWEST_TIME]) / DAY if n > 0 else np.nan
     if statistic == 8:
-        return (end - state[_OLDEST_TIME]) / DAY if n > 0 else np.nan
+        return (end - state[s, _OLDEST_TIME]) / DAY if n > 0 else np.nan
     if statistic == 9:
-        return state[_DAYS]
+        return state[s, _DAYS]
     if statistic == 10:
-        return state[_GAP_SUM] / gaps if gaps > 0 else np.nan
+        return state[s, _GAP_SUM] / gaps if gaps > 0 else np.nan
     if statistic == 11:
         if gaps < 2:
             return np.nan
-        return np.sqrt(max(0.0, gaps * state[_GAP_SQUARES] - state[_GAP_SUM] ** 2) / (gaps * (gaps - 1)))
+        return np.sqrt(max(0.0, gaps * state[s, _GAP_SQUARES] - state[s, _GAP_SUM] ** 2) / (gaps * (gaps - 1)))
     if statistic == 12:
-        return state[_GAP_MIN]
+        return state[s, _GAP_MIN]
     if statistic == 13:
-        return state[_GAP_NEWEST]
+        return state[s, _GAP_NEWEST]
     if statistic == 14:
-        return state[_DISTINCT]
+        return state[s, _DISTINCT]
     if statistic == 15:
-        return state[_TOP] / state[_MENTIONS] if state[_MENTIONS] > 0 else np.nan
+        return state[s, _TOP] / state[s, _MENTIONS] if state[s, _MENTIONS] > 0 else np.nan
     if statistic == 16:
-        return state[_REPEAT_TOTAL + v]
+        return state[s, _REPEAT_TOTAL + v]
     if statistic == 17:
         # The weights 1, 1/2, 1/4 … of the gaps so far add up to 2 less twice the weight of the next.
-        return state[_GAP_WEIGHTED] / (2.0 - 2.0 * state[_NEXT_WEIGHT]) if gaps > 0 else np.nan
-    whole = (end - np.int64(state[_OLDEST_TIME])) // block if n > 0 else 0
+        return state[s, _GAP_WEIGHTED] / (2.0 - 2.0 * state[s, _NEXT_WEIGHT]) if gaps > 0 else np.nan
+    whole = (end - np.int64(state[s, _OLDEST_TIME])) // block if n > 0 else 0
     # The block of the oldest event began before it, unless the event stands on its very start.
-    return (state[_BLOCKS] - (1.0 if state[_BLOCK] == whole else 0.0)) / whole if whole > 0 else np.nan
+    return (state[s, _BLOCKS] - (1.0 if state[s, _BLOCK] == whole else 0.0)) / whole if whole > 0 else np.nan
 
 
 @numba.njit(cache=True, nogil=True)

@@ -1,0 +1,172 @@
+"""Spark: the engine beyond one machine. Events are shuffled by customer once; what is said of each is said by the executors.
+
+The same mapping, the same order of events, the same sweep and models as on one machine, so that the numbers are the same.
+"""
+
+import pickle
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from churnvalue.config import Config
+from churnvalue.engines.preparing import prepare
+from churnvalue.engines.spark_chunks import EVENTS_A_CHUNK, Chunk, chunks
+from churnvalue.engines.spark_session import SparkSources, said
+from churnvalue.errors import SourceError
+from churnvalue.events.handover import Facts
+from churnvalue.events.log import EventLog
+from churnvalue.events.stream import LogStream
+
+Said = TypeVar("Said")
+
+
+class SparkEngine:
+    """Hands over events with Spark, or goes to them with what is asked of them."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+
+    def columns(self, source: str) -> dict[str, str]:
+        """Return name and type of each column of a source."""
+        with _named_errors():
+            table = SparkSources(self._config.folder, self._config.spark).open(source)
+        return {name: str(kind) for name, kind in table.schema().items()}
+
+    @contextmanager
+    def open(self, as_of: int | None = None, share: float = 1.0) -> Iterator["SparkStream"]:
+        """Give the log of the configuration; with ``as_of`` only what had happened and was known before it.
+
+        ``share`` of the customers, drawn by a digest of their ids.
+
+        Raises:
+            SourceError: If a source is missing, unreadable, lacks a column, or too many of its rows cannot be used.
+        """
+        with _named_errors():
+            session = SparkSources(self._config.folder, self._config.spark)
+            prepared = prepare(self._config, session, as_of, share)
+            ids = session.arrow(prepared.ids.distinct())["customer_id"].combine_chunks().cast(pa.string())
+            facts = prepared.facts(ids.take(pa.compute.sort_indices(ids)))
+            events = session.frame(prepared.events)
+        yield SparkStream(facts, events)
+
+    @contextmanager
+    def tables(self, as_of: int | None = None) -> Iterator["SparkTables"]:
+        """Give the executors' side of the log alone, for what never comes to the driver; see ``open``."""
+        with _named_errors():
+            session = SparkSources(self._config.folder, self._config.spark)
+            prepared = prepare(self._config, session, as_of)
+            nobody = pa.array([], pa.string())
+            yield SparkTables(prepared.facts(nobody), session.frame(prepared.events))
+
+
+class SparkTables:
+    """Events by customer, on the executors. ``facts`` name no customers."""
+
+    def __init__(self, facts: Facts, events: Any) -> None:
+        self.facts = facts
+        self._events = events.repartition("customer_id").sortWithinPartitions("customer_id", "event_time")
+
+    def write(self, function: Callable[[EventLog], pa.Table], schema: pa.Schema, folder: str) -> None:
+        """Write the tables that a function returns for the logs of chunks to a folder of Parquet, by the executors."""
+        from pyspark.sql.pandas.types import from_arrow_schema
+
+        with _named_errors():
+            rows = self._events.mapInArrow(_Work(self.facts, _Tables(function, schema)), from_arrow_schema(schema))
+            rows.write.mode("overwrite").parquet(folder)
+
+    def answers(self, function: Callable[[Chunk, Facts], Said]) -> Any:
+        """Return a DataFrame with what a function returns for each chunk, pickled, in a column ``answer``."""
+        return self._events.mapInArrow(_Work(self.facts, _Pickled(function)), "answer binary")
+
+
+class SparkStream(LogStream):
+    """The events of Spark as every engine hands them over, and a way to ask the executors instead."""
+
+    def __init__(self, facts: Facts, events: Any) -> None:
+        super().__init__(facts, self._to_driver)
+        self._tables = SparkTables(replace(facts, customers=facts.customers[:0]), events)
+
+    def each(self, function: Callable[[EventLog], Said]) -> Iterator[Said]:
+        """Give what a function says of the log of each chunk of customers, in any order; it goes to the executors."""
+        with _named_errors():
+            rows = self._tables.answers(_Told(function)).collect()
+        kept = 0
+        for row in rows:
+            seen, answer = pickle.loads(row["answer"])
+            kept += seen
+            yield answer
+        self._kept = kept
+
+    def _to_driver(self) -> Iterator[pa.RecordBatch]:
+        """Give the events a partition at a time, coded by the executors."""
+        place = pd.Index(self.facts.customers.to_pandas())
+        with _named_errors():
+            for row in self._tables.answers(_untold).toLocalIterator():
+                chunk: Chunk = pickle.loads(row["answer"])
+                customers = place.get_indexer(chunk.customers.to_pandas()).astype(np.int32)
+                own = pa.array(customers[chunk.events["customer"].to_numpy()])
+                yield from chunk.events.set_column(0, "customer", own).to_batches()
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What a task does with its partition: a batch of answers a chunk."""
+
+    facts: Facts
+    answer: Callable[[Chunk, Facts], pa.RecordBatch]
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for chunk in chunks(batches, self.facts.names, EVENTS_A_CHUNK):
+            yield self.answer(chunk, self.facts)
+
+
+@dataclass(frozen=True)
+class _Pickled:
+    function: Callable[[Chunk, Facts], Any]
+
+    def __call__(self, chunk: Chunk, facts: Facts) -> pa.RecordBatch:
+        answer = pickle.dumps(self.function(chunk, facts), protocol=pickle.HIGHEST_PROTOCOL)
+        return pa.record_batch({"answer": pa.array([answer], pa.binary())})
+
+
+@dataclass(frozen=True)
+class _Tables:
+    function: Callable[[EventLog], pa.Table]
+    schema: pa.Schema
+
+    def __call__(self, chunk: Chunk, facts: Facts) -> pa.RecordBatch:
+        table = self.function(chunk.log(facts)).cast(self.schema).combine_chunks()
+        return next(iter(table.to_batches()), pa.RecordBatch.from_pylist([], self.schema))
+
+
+@dataclass(frozen=True)
+class _Told:
+    """How many rows of a chunk are no repeated delivery, and what a function says of its log."""
+
+    function: Callable[[EventLog], Any]
+
+    def __call__(self, chunk: Chunk, facts: Facts) -> tuple[int, Any]:
+        log = chunk.log(facts)
+        return int(log.lines.sum()), self.function(log)
+
+
+def _untold(chunk: Chunk, facts: Facts) -> Chunk:  # noqa: ARG001 – facts stay on the driver
+    return chunk
+
+
+@contextmanager
+def _named_errors() -> Iterator[None]:
+    """Turn what Spark says into one line."""
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except (PySparkException, Py4JError, pa.ArrowException) as error:
+        raise SourceError(f"The sources must be readable, but: {said(error)}") from error

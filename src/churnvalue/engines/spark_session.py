@@ -1,0 +1,305 @@
+"""One Spark session: what Spark means otherwise than DuckDB, spelt so that it means the same, and the sources that it opens.
+
+Text is read as times and numbers by DuckDB on every engine, here within the executors: no two parsers agree on odd text.
+"""
+
+import os
+import re
+import sys
+import warnings
+from collections.abc import Callable, Collection
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import ibis
+import ibis.expr.datatypes as dt
+import ibis.expr.operations as ops
+import ibis.expr.types as ir
+import pyarrow as pa
+import pyarrow.parquet as pq
+import sqlglot.expressions as sge
+from ibis.backends.sql.compilers.pyspark import PySparkCompiler
+from ibis.common.exceptions import IbisTypeError
+
+from churnvalue.config import Spark
+from churnvalue.engines.files import file_format, matching
+from churnvalue.errors import ConfigError, SourceError, near_match
+
+_TABLE = "spark://"
+_NUMBER, _TIME = "churnvalue_number", "churnvalue_time"
+_CSV = {"header": True, "multiLine": True, "mode": "FAILFAST", "escape": '"'}
+_LOCAL = {
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+}
+_QUIET = {
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.driver.maxResultSize": "0",  # scores of millions of customers come to the driver
+}
+_MEANING = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",  # what cannot be computed is an error, never a null
+    "spark.sql.caseSensitive": "true",
+    "spark.sql.csv.parser.columnPruning.enabled": "false",  # a broken row is one whatever columns are asked for
+    "spark.sql.legacy.parquet.nanosAsLong": "true",  # Spark holds no nanoseconds, and refuses to read them
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "100000",
+}
+
+
+class _Compiler(PySparkCompiler):  # type: ignore[misc]
+    """Ibis for Spark, where it means otherwise than Ibis for DuckDB."""
+
+    def visit_IsNull(self, op: Any, *, arg: Any) -> Any:  # noqa: N802, ARG002 – the names are Ibis's
+        """NaN is a number: it is counted as one that is not finite."""
+        return arg.is_(sge.Null())
+
+    def visit_NotNull(self, op: Any, *, arg: Any) -> Any:  # noqa: N802, ARG002
+        """As ``visit_IsNull``."""
+        return sge.Not(this=sge.paren(arg.is_(sge.Null())))
+
+    def visit_Divide(self, op: Any, *, left: Any, right: Any) -> Any:  # noqa: N802
+        """What is divided by zero is infinite or NaN, not an error."""
+        divided = sge.Div(this=sge.paren(left), expression=sge.paren(right))
+        if isinstance(op.right, ops.Literal) and op.right.value:
+            return divided
+        return self.if_(right.eq(0), sge.paren(left) * self.POS_INF, divided)
+
+    def visit_TryCast(self, op: Any, *, arg: Any, to: Any) -> Any:  # noqa: N802
+        """Text is read by DuckDB."""
+        if op.arg.dtype.is_string() and to.is_floating():
+            return self.f.anon[_NUMBER](arg)
+        if op.arg.dtype.is_string() and to.is_timestamp():
+            return self.f.anon[_TIME](arg)
+        return super().visit_TryCast(op, arg=arg, to=to)
+
+    def visit_Sum(self, op: Any, *, arg: Any, where: Any) -> Any:  # noqa: N802
+        """Sums of whole numbers outgrow 64 bits."""
+        if op.arg.dtype.is_integer():
+            arg = self.cast(arg, dt.Decimal(38, 0))
+        return super().visit_Sum(op, arg=arg, where=where)
+
+    def visit_ArrayCollect(self, op: Any, **parts: Any) -> Any:  # noqa: N802
+        """Distinct values come in order."""
+        if not op.distinct or [key.expr for key in op.order_by] != [op.arg]:
+            return super().visit_ArrayCollect(op, **parts)
+        return self.f.array_sort(super().visit_ArrayCollect(op, **{**parts, "order_by": ()}))
+
+
+_COMPILER = _Compiler()
+
+
+@ibis.udf.scalar.builtin(  # type: ignore[untyped-decorator]
+    name="unix_micros", signature=((dt.Timestamp("UTC"),), dt.int64)
+)
+def _unix_micros(time: Any) -> Any: ...
+
+
+class SparkSources:
+    """A session of its own in the Spark that runs already, or else in one started by ``settings``.
+
+    Sources with relative paths start at ``folder``. Spark goes on until the process ends.
+    """
+
+    def __init__(self, folder: Path, settings: Spark) -> None:
+        self._folder = folder
+        self._session = _session(settings)
+        self._views = count()
+        self._register(_NUMBER, "try_cast(text AS DOUBLE)", "double")
+        self._register(_TIME, "try_cast(text AS TIMESTAMPTZ)", "timestamp")
+
+    def to_micros(self, time: ir.TimestampValue) -> ir.IntegerValue:
+        """Microseconds since 1970 of a timestamp."""
+        return _unix_micros(time.cast("timestamp('UTC')"))
+
+    def parse_time(self, text: ir.StringValue, time_format: str) -> ir.TimestampValue:
+        """Timestamp of a text, null where it does not follow the format; with a zone if the format has ``%z``."""
+        aware = "%z" in time_format
+        name = f"{_TIME}_{time_format.encode().hex()}"
+        quoted = time_format.replace("'", "''")
+        parsed = f"try_strptime(text, '{quoted}')"
+        self._register(name, parsed if aware else f"{parsed} AT TIME ZONE 'UTC'", "timestamp")
+
+        def parse(text: Any) -> Any: ...
+
+        kind = dt.Timestamp("UTC") if aware else dt.timestamp
+        return ibis.udf.scalar.builtin(parse, name=name, signature=((dt.string,), kind))(text)
+
+    def scalar(self, value: ir.Value) -> Any:
+        """Compute one value now."""
+        return self.arrow(value.name("value").as_table())["value"][0].as_py()
+
+    def arrow(self, table: ir.Table) -> pa.Table:
+        """Compute a table now, in the memory of the driver."""
+        return self.frame(table).toArrow()
+
+    def frame(self, table: ir.Table) -> Any:
+        """Return a table as a DataFrame of Spark, which computes nothing yet."""
+        return self._session.sql(_COMPILER.to_sqlglot(table).sql("spark"))
+
+    def open(self, source: str, columns: Collection[str] | None = None) -> ir.Table:  # noqa: ARG002 – Spark prunes by itself
+        """Return a source as a table.
+
+        Parquet or CSV by a file or glob that driver and executors see, or by the URL of a store that Spark reads (``s3a://…``,
+        ``hdfs://…``); or ``spark://catalog.schema.table``, whatever name Spark knows a table by.
+
+        Raises:
+            SourceError: If there is no such source or it cannot be read.
+        """
+        from pyspark.errors import PySparkException
+
+        try:
+            frame = self._opened(source)
+        except PySparkException as error:
+            raise SourceError(f"{source} must be readable, but: {said(error)}") from error
+        view = f"churnvalue_source_{next(self._views)}"
+        frame.createOrReplaceTempView(view)
+        return ibis.table({field.name: _kind(field.dataType) for field in frame.schema.fields}, name=view)
+
+    def _opened(self, source: str) -> Any:
+        if source.startswith(_TABLE):
+            return self._table(source.removeprefix(_TABLE))
+        if "://" in source:
+            kind = file_format([Path(source)], source)
+            separator = "\t" if ".tsv" in Path(source).suffixes else ","
+            if kind == "csv":
+                return self._session.read.options(**_CSV, sep=separator, enforceSchema=False).csv(source)
+            return self._session.read.option("mergeSchema", True).parquet(source)
+        paths = matching(self._folder, source)
+        hidden = [path.name for path in paths if path.name.startswith(("_", "."))]
+        if hidden:
+            raise SourceError(f"Spark reads no file whose name starts with _ or ., but {hidden[0]} came. Rename it.")
+        return self._parquet(paths) if file_format(paths, source) == "parquet" else self._csv(paths)
+
+    def _table(self, name: str) -> Any:
+        if not self._session.catalog.tableExists(name):
+            tables = [table.name for table in self._session.catalog.listTables()]
+            raise SourceError(f"Spark must know the table '{name}', but does not.{near_match(name, tables)}")
+        return self._session.table(name)
+
+    def _parquet(self, paths: list[Path]) -> Any:
+        from pyspark.sql import functions as F  # noqa: N812 – as Spark's own documents do
+
+        frame = self._session.read.option("mergeSchema", True).parquet(*map(_url, paths))
+        for field in pq.read_schema(paths[0]):
+            if pa.types.is_timestamp(field.type) and field.type.unit == "ns":
+                times = F.timestamp_micros(F.floor(F.col(_quoted(field.name)) / F.lit(1000)))
+                times = times if field.type.tz else times.cast("timestamp_ntz")
+                frame = frame.withColumn(field.name, times)
+        return frame
+
+    def _csv(self, paths: list[Path]) -> Any:
+        """Return CSV files, each by its own header; DuckDB tells how they are written, so that both engines read the same."""
+        from pyspark.sql.types import StringType, StructField, StructType
+
+        alike: dict[tuple[str, str, tuple[str, ...]], list[Path]] = {}
+        for path in paths:
+            alike.setdefault(_sniffed(path), []).append(path)
+        frames = []
+        for (separator, quote, names), files in alike.items():
+            schema = StructType([StructField(name, StringType()) for name in names])
+            reader = self._session.read.schema(schema).options(**_CSV, sep=separator, quote=quote)
+            frames.append(reader.csv([_url(path) for path in files]))
+        whole = frames[0]
+        for frame in frames[1:]:
+            whole = whole.unionByName(frame, allowMissingColumns=True)
+        return whole
+
+    def _register(self, name: str, expression: str, kind: str) -> None:
+        from pyspark.sql import functions as F  # noqa: N812
+
+        self._session.udf.register(name, F.arrow_udf(_by_duckdb(expression), kind))
+
+
+def _session(settings: Spark) -> Any:
+    if find_spec("pyspark") is None:
+        raise ConfigError('engine = "spark" needs PySpark, which is not installed: pip install "churnvalue[spark]"')
+    # It warns of pandas 3 again and again, of which nothing is used here: data goes by Arrow.
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+    from pyspark.errors import PySparkException
+    from pyspark.sql import SparkSession
+
+    running = SparkSession.getActiveSession()
+    if running is None:
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        own = _LOCAL if settings.master.startswith("local") else {}
+        if own:
+            os.environ.setdefault("SPARK_LOCAL_IP", _LOCAL["spark.driver.host"])
+        builder = SparkSession.builder.appName("churnvalue").master(settings.master)
+        for key, value in {**_QUIET, **own, **settings.conf}.items():
+            builder = builder.config(key, value)
+        try:
+            running = builder.getOrCreate()
+        except (PySparkException, RuntimeError) as error:
+            raise ConfigError(
+                f'engine = "spark" needs Java 17 or later and the master {settings.master}, but: {said(error)}'
+            ) from error
+        running.sparkContext.setLogLevel("ERROR")
+    # What is set here must not change what the same Spark does for others.
+    session = running.newSession()
+    for key, value in {**settings.conf, **_MEANING}.items():
+        if key in _MEANING or session.conf.isModifiable(key):
+            session.conf.set(key, value)
+    return session
+
+
+def _by_duckdb(expression: str) -> Callable[[pa.Array], pa.Array]:
+    """Return a function that computes SQL over a column of ``text``."""
+
+    def computed(text: pa.Array) -> pa.Array:
+        texts = pa.table({"text": text})
+        with duckdb.connect(config={"threads": 1}) as con:
+            con.execute("SET TimeZone='UTC'")
+            con.register("texts", texts)
+            return con.sql(f"SELECT {expression} AS value FROM texts").to_arrow_table()["value"].combine_chunks()
+
+    # Spark asks what goes in and out of a function by its annotations.
+    computed.__annotations__ = {"text": pa.Array, "return": pa.Array}
+    return computed
+
+
+def _sniffed(path: Path) -> tuple[str, str, tuple[str, ...]]:
+    """Return separator, quote and names of the columns of a CSV file."""
+    with duckdb.connect() as con:
+        query = "SELECT Delimiter, Quote, SkipRows, Columns FROM sniff_csv(?, all_varchar = true, header = true)"
+        try:
+            separator, quote, skipped, columns = con.execute(query, [str(path)]).fetchall()[0]
+        except duckdb.Error as error:
+            raise SourceError(f"{path.name} must be readable, but: {said(error)}") from error
+    if skipped:
+        raise SourceError(f"{path.name} must start with its header, but {skipped} other lines stand before it.")
+    return separator, quote if quote != "(empty)" else "", tuple(column["name"] for column in columns)
+
+
+def _kind(spark: Any) -> dt.DataType:
+    """Return Ibis's type of a column; unknown where it has none, which matters only if the column plays a part."""
+    from ibis.backends.pyspark.datatypes import PySparkType
+
+    if spark.typeName() == "timestamp":
+        return dt.Timestamp("UTC")  # an instant, which Ibis takes for a local time
+    try:
+        return PySparkType.to_ibis(spark)
+    except (NotImplementedError, IbisTypeError):
+        return dt.unknown
+
+
+def _url(path: Path) -> str:
+    r"""Return the path of a file for Spark, which takes every path for a glob.
+
+    >>> _url(Path("/data/a[1].csv"))
+    'file:///data/a\\[1\\].csv'
+    """
+    return "file://" + re.sub(r"([\\{}\[\]*?])", r"\\\1", str(path.absolute()))
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
+
+
+def said(error: BaseException) -> str:
+    """Return the one line of an error that tells: the last of a worker's traceback, else the first."""
+    lines = [line.strip() for line in str(error).split("JVM stacktrace")[0].splitlines() if line.strip()]
+    return next((lines[-1] for line in lines if line.startswith("Traceback")), lines[0] if lines else repr(error))
