@@ -6,19 +6,23 @@ READY := .venv/.ready
 TRIALS ?=
 OUT ?= demo
 
-.PHONY: demo test lint notebooks bench lock clean
+.PHONY: demo test lint faults notebooks bench lock clean
 
 demo: $(READY) ## the whole way on CDNOW, a real log
 	$(BIN)/churnvalue demo --out $(OUT) $(if $(TRIALS),--trials $(TRIALS))
 
 test: $(READY) lint ## every check that must hold
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports | tail -4
+
+faults: $(READY) ## kill, starve and cut off real processes, for minutes
+	$(BIN)/python tests/faults/long_faults.py
+	if test -f tests/fuzz/long_fuzz.py; then $(BIN)/python tests/fuzz/long_fuzz.py; fi
 
 notebooks: $(READY) ## execute every notebook
 	$(BIN)/pytest --nbmake --nbmake-timeout=600 notebooks

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from churnvalue import clock
 from churnvalue.config import EventColumns, parse_config
@@ -16,6 +18,33 @@ from churnvalue.events.log import EventLog
 from churnvalue.features import expand
 from churnvalue.sweep import compile_measures, sweep
 from churnvalue.views import Column, evaluate, measures
+from postgres_server import postgres as postgres
+
+# Files that need the same expensive fixture: one worker runs them all, so that it is built once.
+TOGETHER = {
+    "shop": ("test_main_job", "test_hard_plans", "test_score", "test_drift_job", "test_realised", "test_belongs"),
+    "faults": ("test_faults_of_models", "test_faults_of_processes", "test_faults_of_registry"),
+}
+# Files that take longest, longest first; the others are short.
+LONGEST = (*TOGETHER["shop"], *TOGETHER["faults"], "test_pipelines", "test_contract", "test_cli", "test_tracking")
+
+
+class Together(LoadFileScheduling):
+    """Hands each worker whole files, or files that belong together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(super()._split_scope(nodeid)).stem
+        return next((name for name, files in TOGETHER.items() if file in files), file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
+    return Together(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
 
 
 def parse_table(text: str) -> pd.DataFrame:

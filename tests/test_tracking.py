@@ -26,6 +26,7 @@ from churnvalue.tracking import (
     Run,
     Tracker,
     TrialRecord,
+    UnreachableError,
     environment,
     open_tracker,
     registry,
@@ -51,13 +52,10 @@ def tracker(database: Path, tmp_path: Path) -> Tracker:
 
 
 @pytest.fixture
-def package(tmp_path: Path) -> ModelPackage:
-    folder = tmp_path / "fitted"
-    folder.mkdir()
-    (folder / "weights.json").write_text('{"recency": 0.5, "frequency": 2.0}')
+def package() -> ModelPackage:
     return ModelPackage(
         name="churn",
-        data_folder=folder,
+        files={"weights.json": '{"recency": 0.5, "frequency": 2.0}'},
         loader_module="tiny_loader",
         inputs=["recency", "frequency"],
         outputs=["p_churn"],
@@ -102,65 +100,6 @@ def test_an_absolute_store_stays_where_it_is(database: Path, tmp_path: Path) -> 
     assert opened.uri == f"sqlite:///{tmp_path}/other.db"
 
 
-PROCESSES = """
-import os, signal, sys
-from pathlib import Path
-from mlflow.store.db import utils
-from mlflow.store.model_registry import sqlalchemy_store as _
-from mlflow.store.tracking import sqlalchemy_store as _
-from churnvalue.tracking import open_tracker
-
-folder = Path(sys.argv[1])
-
-def child(work):
-    pid = os.fork()
-    if pid == 0:
-        try:
-            work()
-        except BaseException as error:
-            print(repr(error), flush=True)
-            os._exit(1)
-        os._exit(0)
-    return pid
-
-def wait(*pids):
-    print(*(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids), flush=True)
-
-def killed_in_first_use():
-    utils._upgrade_db = lambda engine: os.kill(os.getpid(), 9)
-    open_tracker("sqlite:///mlflow.db", "e", folder)
-
-def killed_in_training():
-    with open_tracker("sqlite:///mlflow.db", "e", folder).run("killed"):
-        os.kill(os.getpid(), 9)
-
-wait(child(killed_in_first_use))
-print((folder / "mlflow.db").exists())
-wait(*[child(lambda: open_tracker("sqlite:///mlflow.db", "e", folder)) for _ in range(4)])
-wait(child(killed_in_training))
-tracker = open_tracker("sqlite:///mlflow.db", "e", folder)
-with tracker.run("alive"):
-    print(*[len(tracker.close_stale_runs(seconds)) for seconds in (3600, 0, 0)])
-for run in sorted(tracker.client.search_runs([tracker.experiment_id]), key=lambda run: run.info.run_name):
-    print(run.info.run_name, run.info.status)
-print(sorted(path.name for path in folder.iterdir()))
-"""
-
-
-def test_kills_and_races_leave_a_usable_store(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", PROCESSES, str(tmp_path)], check=True, capture_output=True, text=True)
-    assert done.stdout.splitlines() == [
-        "-9",  # killed while the store is made …
-        "False",  # … of which nothing is seen
-        "0 0 0 0",  # four at once
-        "-9",  # killed inside a run
-        "0 1 0",  # not older than an hour; closed; nothing left to close
-        "alive FINISHED",
-        "killed FAILED",
-        "['.mlflow.db.lock', 'mlflow.db']",
-    ]
-
-
 @pytest.mark.parametrize("content", [b"not a database at all", b"SQLite format 3"])
 def test_a_damaged_store_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "mlflow.db").write_bytes(content)
@@ -188,6 +127,26 @@ def test_a_server_that_is_down_is_named_without_its_password(tmp_path: Path) -> 
         port = free.getsockname()[1]
     with pytest.raises(RegistryError, match=rf"at http://127.0.0.1:{port} must answer, but: .*refused"):
         open_tracker(f"http://me:secret@127.0.0.1:{port}", "e", tmp_path)
+
+
+def test_a_database_that_is_down_is_named_without_its_password(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(UnreachableError, match=rf"The database at postgresql://127.0.0.1:{port}/x must answer, but"):
+        open_tracker(f"postgresql://me:secret@127.0.0.1:{port}/x", "e", tmp_path)
+
+
+SILENT = ["HTTPConnectionPool(host='x', port=1): Max retries exceeded", "Read timed out.", "connection refused"]
+
+
+@pytest.mark.parametrize("text", SILENT)
+def test_silence_is_told_from_a_refusal(text: str) -> None:
+    with pytest.raises(UnreachableError, match="the server does not answer"), environment.answering("http://x"):
+        raise mlflow.MlflowException(text)
+    with pytest.raises(RegistryError, match="no such") as refused, environment.answering("http://x"):
+        raise mlflow.MlflowException("no such run")
+    assert not isinstance(refused.value, UnreachableError)
 
 
 def test_a_server_that_hangs_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -310,8 +269,12 @@ except ImportError:
 
 
 def test_settings_are_made_and_those_of_the_user_stand() -> None:
-    assert os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] == "false"
-    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    for off in ("ALLOW_PICKLE_DESERIALIZATION", "UV_AUTO_DETECT", "ENABLE_ARTIFACTS_PROGRESS_BAR"):
+        assert os.environ[f"MLFLOW_{off}"] == "false"
+    for on in ("DISABLE_TELEMETRY", "DISABLE_SCHEMA_DETAILS"):
+        assert os.environ[f"MLFLOW_{on}"] == "true"
+    tries = 1 + int(os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"])
+    assert tries * int(os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"]) <= 15  # seconds that one call may take
     done = subprocess.run(
         [sys.executable, "-c", SETTINGS],
         env={**os.environ, "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"},
@@ -354,7 +317,6 @@ def test_a_registered_model_carries_its_papers(tracker: Tracker, package: ModelP
     assert (folder / "card.md").read_text() == package.card
     assert (folder / "definition.toml").read_text() == package.definition
     assert set(json.loads((folder / MODEL_FILES / "files.json").read_text())) == {"weights.json"}
-    assert not (package.data_folder / "files.json").exists()
     described = mlflow.models.Model.load(str(folder))
     assert described.signature.inputs.input_names() == package.inputs
     assert {str(kind) for kind in described.signature.inputs.input_types()} == {"DataType.double"}
@@ -378,9 +340,8 @@ def test_a_damaged_model_is_refused_before_it_is_opened(
 
 
 def test_pickles_are_refused_and_nothing_is_registered(tracker: Tracker, package: ModelPackage) -> None:
-    (package.data_folder / "model.pkl").write_bytes(b"")
     with pytest.raises(RegistryError, match=r"must be made of text files, but model.pkl came"):
-        register(tracker, package)
+        register(tracker, replace(package, files={**package.files, "model.pkl": ""}))
     assert tracker.names() == []
 
 

@@ -30,48 +30,63 @@ COLUMNS_OF_MADE = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def contacts_of(tmp_path):
+EVENTS = {"events": [{"source": "orders.csv", "timezone": "UTC", "columns": {"amount": "amount"}}]}
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("orders")
+    (folder / "orders.csv").write_text(ORDERS, "utf-8")
+    return read_log(parse_config(EVENTS, folder))
+
+
+@pytest.fixture(scope="module")
+def contacts_of(tmp_path_factory, log):
+    folder = tmp_path_factory.mktemp("contacts")
+
     def read(text=MADE, as_of="2024-03-10", columns=None, **section):
-        (tmp_path / "orders.csv").write_text(ORDERS, "utf-8")
-        (tmp_path / "contacts.csv").write_text(text, "utf-8")
-        raw = {"events": [{"source": "orders.csv", "timezone": "UTC", "columns": {"amount": "amount"}}]}
+        (folder / "contacts.csv").write_text(text, "utf-8")
+        raw = dict(EVENTS)
         raw["contacts"] = {"source": "contacts.csv", "timezone": "Europe/Berlin", "columns": columns or COLUMNS_OF_MADE}
         raw["contacts"] |= section
-        config = parse_config(raw, tmp_path)
+        config = parse_config(raw, folder)
         until = None if as_of is None else micros(as_of)
-        return read_contacts(config, read_log(config), until)
+        return read_contacts(config, log, until)
 
     return read
 
 
-def test_an_own_source_is_read_with_an_account_of_every_row(contacts_of):
-    found = contacts_of()
-    frame = found.frame
+@pytest.fixture(scope="module")
+def made(contacts_of):
+    return contacts_of()
+
+
+def test_an_own_source_is_read_with_an_account_of_every_row(made):
+    frame = made.frame
     assert list(frame.columns) == list(COLUMNS)
     assert frame["customer_id"].tolist() == ["007", "10", "8", "8", "9"]  # text, sorted
     assert frame["event_time"].iloc[0] == pd.Timestamp("2024-02-01 11:00", tz="UTC")  # an hour before Berlin's
     assert frame["action"].tolist() == ["voucher", "call", NO_ACTION, "voucher", NO_ACTION]
     assert frame["redeemed"].tolist() == [True, pd.NA, pd.NA, False, pd.NA]
     assert frame["cost"].fillna(-1).tolist() == [1.5, 4.0, 0.0, 1.5, -1.0]
-    account = found.account
+    account = made.account
     assert (account.read, account.kept, account.duplicates, account.later) == (9, 5, 1, 1)
     assert account.quarantined == {"no action": 1, "no customer id": 1}
-    assert found.strangers == 1  # customer 10 never bought
+    assert made.strangers == 1  # customer 10 never bought
 
 
-def test_nothing_from_the_as_of_on_is_read_and_order_does_not_matter(contacts_of):
+def test_nothing_from_the_as_of_on_is_read_and_order_does_not_matter(contacts_of, made):
     early = contacts_of(as_of="2024-02-01 11:00")  # half-open
     assert early.frame.empty
     assert early.account.later == 7
     header, *lines = MADE.splitlines()
     turned = contacts_of("\n".join([header, *lines[::-1]]) + "\n")
-    pd.testing.assert_frame_equal(turned.frame, contacts_of().frame)
+    pd.testing.assert_frame_equal(turned.frame, made.frame)
     assert len(contacts_of(as_of=None).frame) == 5  # the log ends before the contact in April
 
 
-def test_a_customer_counts_once_in_an_experiment(contacts_of):
-    (found,) = experiments(contacts_of())
+def test_a_customer_counts_once_in_an_experiment(made):
+    (found,) = experiments(made)
     assert (found.name, found.arms, found.evidence) == ("t1", (NO_ACTION, "voucher"), "column")
     assert found.counts == {NO_ACTION: 2, "voucher": 1}
     assert found.propensity == {NO_ACTION: 0.75, "voucher": 0.25}
@@ -81,8 +96,8 @@ def test_a_customer_counts_once_in_an_experiment(contacts_of):
     assert found.sample_ratio.fits
 
 
-def test_what_actions_really_were(contacts_of):
-    found = summary(contacts_of())
+def test_what_actions_really_were(made):
+    found = summary(made)
     assert found.loc["voucher"].tolist() == [2, 1.5, 2, 0.5]
     assert found.loc["call", "redemption"] != found.loc["call", "redemption"]  # nobody noted it
 
@@ -127,9 +142,9 @@ def test_contacts_that_cannot_be(contacts_of, old, new, error, match):
         experiments(contacts_of(MADE.replace(old, new)))
 
 
-def test_redeemed_may_be_written_as_true_and_false(contacts_of):
+def test_redeemed_may_be_written_as_true_and_false(contacts_of, made):
     text = MADE.replace(",1.5,1,0.25", ",1.5,True,0.25").replace(",1.5,0,0.25", ",1.5,false,0.25")
-    pd.testing.assert_frame_equal(contacts_of(text).frame, contacts_of().frame)
+    pd.testing.assert_frame_equal(contacts_of(text).frame, made.frame)
 
 
 @pytest.mark.parametrize(

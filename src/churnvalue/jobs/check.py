@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from churnvalue import clock
-from churnvalue.config import Config
+from churnvalue.config import Config, EventSource, FromColumn
 from churnvalue.engines import read_log
+from churnvalue.engines.duck import DuckEngine
 from churnvalue.errors import HistoryError
 from churnvalue.events.log import EventLog
 from churnvalue.features import expand
@@ -15,6 +16,7 @@ from churnvalue.snapshots import training_cutoffs
 
 _ENOUGH_CUSTOMERS = 500
 _ENOUGH_OF_EACH = 100
+_MOST_NAMES = 10  # of columns, on one line
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def check(config: Config) -> Readiness:
         SourceError: If a source cannot be read at all.
     """
     log = read_log(config)
-    findings = [*_rows(log), *_contents(log, config)]
+    findings = [*_rows(log), *_columns(config), *_contents(log, config)]
     cutoffs = pd.DataFrame(columns=["cutoff", "customers", "left", "bought", "share_left", "spend"])
     try:
         cutoffs = _outcomes(log, config)
@@ -75,6 +77,25 @@ def _rows(log: EventLog) -> list[Finding]:
     if account.later:
         lines.append(Finding("note", "later", f"{account.later:,} rows lie after observed_until; left out"))
     return lines
+
+
+def _columns(config: Config) -> list[Finding]:
+    """Say which columns of a source play no part: what was forgotten stands among them."""
+    lines = []
+    for source in config.events:
+        columns = DuckEngine(config.folder).columns(source.source)
+        idle = sorted(name for name in columns if not _plays_a_part(name, source, config))
+        if idle:
+            named = ", ".join(idle[:_MOST_NAMES]) + (", …" if len(idle) > _MOST_NAMES else "")
+            lines.append(Finding("note", "columns", f"{len(idle):,} columns of {source.source} play no part: {named}"))
+    return lines
+
+
+def _plays_a_part(column: str, source: EventSource, config: Config) -> bool:
+    parts = source.columns.model_dump(exclude={"amount", "quantity"}).values()
+    told = [part.column for part in (source.kind, config.timing.timezone) if isinstance(part, FromColumn)]
+    arithmetic = f"{source.columns.amount} {source.columns.quantity}"
+    return column in (*parts, *told) or column in arithmetic
 
 
 def _contents(log: EventLog, config: Config) -> list[Finding]:

@@ -1,25 +1,67 @@
 """Whether a set of candidates may take the champions' place."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from churnvalue.config import Config
+from churnvalue.errors import RegistryError
 from churnvalue.evaluation.baselines import Prediction
 from churnvalue.evaluation.gate import Contest, Verdict, against_baseline, against_champion
 from churnvalue.evaluation.measurement import OURS, Evaluation
+from churnvalue.features import Feature
 from churnvalue.frames import TrainingFrame
 from churnvalue.jobs.learning import Learned
 from churnvalue.models.definition import Loaded
-from churnvalue.models.serving import OUTPUTS, load_model
-from churnvalue.tracking import Tracker
+from churnvalue.models.serving import OUTPUTS, load_model, read_features
+from churnvalue.tracking import CHAMPION, Tracker, UnreachableError
 from churnvalue.tracking.packages import MODEL_FILES
 
 
+@dataclass(frozen=True)
+class Rival:
+    """A champion as it stands at the start of a training: its files, and until when it has seen outcomes (None: unknown).
+
+    ``folder`` is None where it cannot be read, ``problem`` then says why.
+    """
+
+    version: int
+    folder: Path | None = None
+    outcomes_until: str | None = None
+    problem: str = ""
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """The features that it reads."""
+        return read_features(self.folder) if self.folder else ()
+
+
+def rivals_of(tracker: Tracker, names: Iterable[str]) -> dict[str, Rival]:
+    """Return the champion of each of ``names`` that has one; a training needs the registry no more until it registers.
+
+    Raises:
+        UnreachableError: If the registry does not answer.
+    """
+    return {name: _rival(tracker, name, version) for name in names if (version := tracker.version(name, CHAMPION))}
+
+
+def _rival(tracker: Tracker, name: str, version: int) -> Rival:
+    try:
+        info = next(info for info in tracker.versions(name) if info.version == version)
+        rival = Rival(version, tracker.download(name, version) / MODEL_FILES, info.tags.get("outcomes_until"))
+        _ = rival.features  # its files are checked here, before hours of learning
+    except UnreachableError:
+        raise
+    except RegistryError as error:
+        return Rival(version, problem=str(error))
+    return rival
+
+
 def objections(
-    tracker: Tracker,
-    champions: Mapping[str, int],
+    rivals: Mapping[str, Rival],
     learned: Learned,
     loaded: Mapping[str, Loaded],
     frame: TrainingFrame,
@@ -40,8 +82,12 @@ def objections(
             theirs = _said(evaluation.predictions[baseline], name)
             if theirs is not None:
                 verdicts.append(against_baseline(name, gate, baseline, Contest(actual, ours, theirs), seed))
-        if name in champions:
-            champion = _champion_prediction(tracker, name, champions[name], evaluation, frame)
+        if name in rivals:
+            rival = rivals[name]
+            if rival.folder is None:
+                verdicts.append(Verdict(reasons=(f"{name}: the champion cannot be compared with: {rival.problem}",)))
+                continue
+            champion = _champion_prediction(rival, rival.folder, name, evaluation, frame)
             if champion is None:
                 remark = f"{name}: not compared with the champion, which has learnt from the window of the verdict"
                 verdicts.append(Verdict(remarks=(remark,)))
@@ -57,14 +103,13 @@ def _said(prediction: Prediction, name: str) -> np.ndarray | None:
 
 
 def _champion_prediction(
-    tracker: Tracker, name: str, version: int, evaluation: Evaluation, frame: TrainingFrame
+    rival: Rival, folder: Path, name: str, evaluation: Evaluation, frame: TrainingFrame
 ) -> np.ndarray | None:
     """What the champion says at the verdict's cutoff; None if it had learnt from outcomes after it, or lacks a feature."""
-    info = next(info for info in tracker.versions(name) if info.version == version)
-    until = info.tags.get("outcomes_until")
+    until = rival.outcomes_until
     if until is None or pd.Timestamp(until) > evaluation.cutoff:
         return None
-    model = load_model(tracker.download(name, version) / MODEL_FILES)
+    model = load_model(folder)
     rows = frame.at([evaluation.cutoff]).features
     if not set(model.inputs) <= set(rows.columns):
         return None

@@ -1,7 +1,8 @@
 """``train``: from the log to registered models, with everything that is needed to trust or refuse them."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,13 @@ from churnvalue.frames import TrainingFrame
 from churnvalue.jobs.champions import open_registry
 from churnvalue.jobs.learning import learn
 from churnvalue.jobs.material import definitions, gather
-from churnvalue.jobs.promotion import objections
-from churnvalue.jobs.registration import log_run, register
+from churnvalue.jobs.promotion import objections, rivals_of
+from churnvalue.jobs.realised import grade_past_scores
+from churnvalue.jobs.registration import SUMMARY, inputs_of, record_of, take_up
 from churnvalue.jobs.summary import summarise
-from churnvalue.models.serving import read_features
 from churnvalue.progress import Stages
 from churnvalue.storage import staged
-from churnvalue.tracking.packages import MODEL_FILES
-from churnvalue.tracking.registry import CHALLENGER, CHAMPION
+from churnvalue.tracking.records import Entered, Record, enter, forget, keeping, kept_records
 
 _FEWEST = 10  # customers of each outcome, below which nothing can be learnt
 
@@ -53,35 +53,44 @@ def train(config: Config, as_of: str | None = None, out: Path | None = None, sta
     with stages.stage("opening the model registry"):
         tracker = open_registry(config)
         tracker.close_stale_runs()
-        champions = {name: version for name in loaded if (version := tracker.version(name, CHAMPION))}
-        rivals = [read_features(tracker.download(name, version) / MODEL_FILES) for name, version in champions.items()]
+        kept = kept_records(config.folder)
+        taken = take_up(tracker, kept)
+        rivals = rivals_of(tracker, loaded)
+        realised = grade_past_scores(config, log, tracker)
     with stages.stage("computing features"):
-        material = gather(log, loaded, config, [feature for features in rivals for feature in features])
-    frame = material.frame
-    _require_both(frame)
-    learned = learn(material, loaded, stages)
-    with stages.stage("registering the models"), tracker.run("train", {"project": config.project}) as run:
-        reasons, remarks = objections(tracker, champions, learned, loaded, frame, config)
-        passed = not reasons
-        summary = summarise(config, log, frame, learned, loaded)
-        summary["gate"] = {"passed": passed, "reasons": reasons, "remarks": remarks}
-        log_run(run, config, frame, learned, loaded, summary)
-        versions = register(run, learned, loaded, config, summary)
-        for name, version in versions.items():
-            tracker.set_alias(name, CHALLENGER, version)
-        promoted = passed or not champions
-        if promoted:
-            for name, version in versions.items():
-                # Value and return are compared with no champion; they follow the models that they build on.
-                tracker.promote(name, version, expected=champions.get(name, 0) if name in loaded else None)
-    summary["promoted"] = promoted
-    for name, version in versions.items():
+        material = gather(log, loaded, config, [feature for rival in rivals.values() for feature in rival.features])
+    _require_both(material.frame)
+    again = taken.get(inputs_of(material, loaded))
+    if again is not None:  # an earlier training learnt just this, but could not register it
+        training = _finish(*again, config, out)
+    else:
+        learned = learn(material, loaded, stages)
+        with stages.stage("registering the models"):
+            reasons, remarks = objections(rivals, learned, loaded, material.frame, config)
+            summary = summarise(config, log, material.frame, learned, loaded)
+            summary["realised"] = list(realised.rows)
+            summary["log"]["notes"] += realised.notes
+            summary["gate"] = {"passed": not reasons, "reasons": reasons, "remarks": remarks}
+            record = record_of(material, loaded, learned, summary, rivals)
+            with keeping(config.folder, record):
+                training = _finish(record, enter(tracker, record), config, out)
+    forget(kept)
+    timings = {title: round(seconds, 3) for title, seconds in stages.seconds.items()}
+    return replace(training, summary={**training.summary, "timings": timings})
+
+
+def _finish(record: Record, entered: Entered, config: Config, out: Path | None) -> Training:
+    """Write train.json of what has been registered."""
+    summary = json.loads(record.texts[SUMMARY])
+    summary["promoted"] = entered.promoted
+    if entered.superseded:
+        summary["gate"]["reasons"].append(entered.superseded.rstrip("."))
+    for name, version in entered.versions.items():
         summary["models"].setdefault(name, {})
-        summary["models"][name] |= {"version": version, "aliases": ["champion" if promoted else "challenger"]}
+        summary["models"][name] |= {"version": version, "aliases": ["champion" if entered.promoted else "challenger"]}
     with staged(out or config.folder, "train", as_of=summary["as_of"], project=config.project) as stage:
-        stage.json("train.json", summary)
-    summary["timings"] = {title: round(seconds, 3) for title, seconds in stages.seconds.items()}
-    return Training(versions, promoted, summary)
+        stage.json(SUMMARY, summary)
+    return Training(entered.versions, entered.promoted, summary)
 
 
 def _require_both(frame: TrainingFrame) -> None:

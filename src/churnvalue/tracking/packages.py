@@ -3,7 +3,6 @@
 Requirements and signature are written from what is known: letting MLflow infer them takes seconds to minutes.
 """
 
-import shutil
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,7 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, Schema
 
 from churnvalue.errors import RegistryError
-from churnvalue.models.digests import write_digests
+from churnvalue.models.digests import sign, write_digests
 from churnvalue.tracking.environment import plain_name
 
 MODEL_FILES = "data/model"
@@ -32,13 +31,13 @@ _PICKLES = {".pkl", ".pickle", ".joblib", ".cloudpickle", ".dill"}
 class ModelPackage:
     """A model ready to be registered.
 
-    ``data_folder`` holds text files; ``loader_module`` has ``_load_pyfunc(path)``, given a copy of them;
+    ``files`` are texts by file name; ``loader_module`` has ``_load_pyfunc(path)``, given a folder of them;
     ``inputs`` and ``outputs`` name columns, all double; ``tags`` go to the version; ``card`` is Markdown;
     ``definition`` is the TOML that the model was built from.
     """
 
     name: str
-    data_folder: Path
+    files: Mapping[str, str]
     loader_module: str
     inputs: Sequence[str]
     outputs: Sequence[str]
@@ -47,20 +46,23 @@ class ModelPackage:
     definition: str = ""
 
 
-def log_package(client: MlflowClient, package: ModelPackage, experiment_id: str, run_id: str) -> Any:
-    """Store the model with its run; return MLflow's logged model, ready only once every file is there.
+def log_package(
+    client: MlflowClient, package: ModelPackage, experiment_id: str, run_id: str, signing_key: Path | None = None
+) -> Any:
+    """Store the model, signed if there is a key, with its run; return MLflow's logged model, ready once every file is there.
 
     Raises:
         RegistryError: If the name may do harm, or a file is a pickle.
     """
     plain_name(package.name, "model")
-    pickles = sorted(path.name for path in package.data_folder.rglob("*") if path.suffix in _PICKLES)
+    pickles = sorted(name for name in package.files if Path(name).suffix in _PICKLES)
     if pickles:
         raise RegistryError(f"A model must be made of text files, but {pickles[0]} came. Store its numbers as JSON.")
     logged = client.create_logged_model(experiment_id, package.name.replace(".", "-"), run_id, model_type=package.name)
     try:
         with tempfile.TemporaryDirectory() as temporary:
-            folder = _save(package, Path(temporary), logged, run_id)
+            files = _write(package, Path(temporary), signing_key)
+            folder = _save(package, files, logged, run_id)
             client.log_model_artifacts(logged.model_id, str(folder))
         return client.finalize_logged_model(logged.model_id, "READY")
     except BaseException:
@@ -69,12 +71,21 @@ def log_package(client: MlflowClient, package: ModelPackage, experiment_id: str,
         raise
 
 
-def _save(package: ModelPackage, temporary: Path, logged: Any, run_id: str) -> Path:
-    """Write the model in MLflow's layout under ``temporary`` and return its folder."""
-    files = temporary / Path(MODEL_FILES).name
-    shutil.copytree(package.data_folder, files, ignore=shutil.ignore_patterns("__pycache__", ".*"))
-    write_digests(files)
-    folder = temporary / "mlflow"
+def _write(package: ModelPackage, temporary: Path, signing_key: Path | None) -> Path:
+    """Write the model's own files with their digests under ``temporary`` and return their folder."""
+    folder = temporary / Path(MODEL_FILES).name
+    folder.mkdir()
+    for name, text in package.files.items():
+        (folder / plain_name(name, "file")).write_text(text, encoding="utf-8")
+    write_digests(folder)
+    if signing_key is not None:
+        sign(folder, signing_key)
+    return folder
+
+
+def _save(package: ModelPackage, files: Path, logged: Any, run_id: str) -> Path:
+    """Write the model in MLflow's layout beside ``files`` and return its folder."""
+    folder = files.with_name("mlflow")
     with warnings.catch_warnings():
         # It asks for an input example; ours would be a row of a real customer.
         warnings.filterwarnings("ignore", message=".*input example", category=UserWarning)

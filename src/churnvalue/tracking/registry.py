@@ -4,50 +4,68 @@ MLflow has no compare-and-swap, so promotion holds a lock file. It lies beside a
 it keeps apart only the processes that share this project's folder.
 """
 
-import os
 import re
-import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-import mlflow.artifacts
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelOutput
 from mlflow.exceptions import MlflowException
 
 from churnvalue.clock import moment
 from churnvalue.errors import RegistryError, near_match
+from churnvalue.models.digests import require_signature
 from churnvalue.storage import locked, package_version
-from churnvalue.tracking.environment import answering
-from churnvalue.tracking.packages import ModelPackage, log_package
+from churnvalue.tracking.copies import CACHE, copied
+from churnvalue.tracking.environment import answering, without_password
+from churnvalue.tracking.packages import MODEL_FILES, ModelPackage, log_package
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous_champion"
 RELEASE = "churnvalue"
 
 
+class SupersededError(RegistryError):
+    """A version was compared with a champion that is no longer one."""
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Files of the key that signs models and of the one that verifies them; None: they are not signed, or not verified."""
+
+    signing: Path | None = None
+    verifying: Path | None = None
+
+    def require(self, package: Path) -> None:
+        """Check the signature of a stored model if there is a key for it; errors as in ``require_signature``."""
+        if self.verifying is not None:
+            require_signature(package / MODEL_FILES, self.verifying)
+
+
 @dataclass(frozen=True)
 class VersionInfo:
-    """One version of a registered model; ``created`` is UTC."""
+    """One version of a registered model; ``created`` is UTC, ``source`` where its files are."""
 
     version: int
     aliases: tuple[str, ...]
     tags: Mapping[str, str]
     run_id: str
     created: datetime
+    source: str
 
 
 @dataclass(frozen=True)
 class Registry:
-    """The registry at ``uri``; copies of models from servers lie in ``folder / "mlcache"``."""
+    """The registry at ``uri``; copies of models from servers lie in ``folder / CACHE``."""
 
     client: MlflowClient
     uri: str
     folder: Path
     lock: Path
+    keys: Keys = field(default=Keys(), kw_only=True)
 
     def names(self) -> list[str]:
         """Return the names of all registered models, sorted."""
@@ -91,24 +109,32 @@ class Registry:
         the comparison no longer counts and nothing changes; None promotes over any.
 
         Raises:
-            RegistryError: If there is no such model or version, or another version became champion meanwhile.
+            RegistryError: If there is no such model or version.
+            SupersededError: If another version became champion meanwhile.
         """
+        self.promote_together({name: version}, {} if expected is None else {name: expected})
+
+    def promote_together(self, versions: Mapping[str, int], expected: Mapping[str, int]) -> None:
+        """Make a version of each of several models the champion: all of them, or none; otherwise as ``promote``."""
         with locked(self.lock, wait_seconds=30.0):
-            self._known(name, version)
-            champion = self.version(name, CHAMPION)
-            if expected is not None and expected != (champion or 0):
-                raise RegistryError(
-                    f"'{name}' {version} was compared with champion {expected or 'none'}, but by now "
-                    f"{champion or 'none'} is champion. Train again, or: churnvalue promote {name} {version}"
-                )
-            if champion == version:
-                return
+            for name, version in versions.items():
+                self._known(name, version)
+            champions = {name: self.version(name, CHAMPION) for name in versions}
+            changing = {name: version for name, version in versions.items() if version != champions[name]}
+            for name, version in changing.items():
+                champion = champions[name] or 0
+                if expected.get(name, champion) != champion:
+                    raise SupersededError(
+                        f"'{name}' {version} was compared with champion {expected[name] or 'none'}, but by now "
+                        f"{champion or 'none'} is champion. Train again, or: churnvalue promote {name} {version}"
+                    )
             with answering(self.uri):
-                if champion is not None:
-                    self.client.set_model_version_tag(name, str(version), PREVIOUS, str(champion))
-                self.client.set_registered_model_alias(name, CHAMPION, str(version))
-                if self.version(name, CHALLENGER) == version:
-                    self.client.delete_registered_model_alias(name, CHALLENGER)
+                for name, version in changing.items():
+                    if champions[name]:
+                        self.client.set_model_version_tag(name, str(version), PREVIOUS, str(champions[name]))
+                    self.client.set_registered_model_alias(name, CHAMPION, str(version))
+                    if self.version(name, CHALLENGER) == version:
+                        self.client.delete_registered_model_alias(name, CHALLENGER)
 
     def download(self, name: str, alias_or_version: str | int) -> Path:
         """Return the local folder of the MLflow model; its own files are in ``MODEL_FILES`` inside.
@@ -116,15 +142,20 @@ class Registry:
         Files of a local store are used where they lie; those of a server are copied once.
 
         Raises:
-            RegistryError: If there is no such model, alias or version, its files are gone, or a newer
-                churnvalue made it.
+            RegistryError: If there is no such model, alias or version, its files are gone, a newer churnvalue made it,
+                or it is not signed as it must be.
         """
         info = self._find(name, alias_or_version)
         _check_release(name, info)
+        package = self._fetch(name, info)
+        self.keys.require(package)
+        return package
+
+    def _fetch(self, name: str, info: VersionInfo) -> Path:
         with answering(self.uri):
             source = self.client.get_model_version_download_uri(name, str(info.version))
             if urlparse(source).scheme not in ("", "file"):
-                return self._copied(f"{name}-{info.version}-{info.run_id}", source)
+                return copied(self.folder / CACHE, f"{name}-{info.version}-{info.run_id}", source, self.uri)
         path = Path(unquote(urlparse(source).path))
         if not (path / "MLmodel").exists():
             raise RegistryError(
@@ -135,7 +166,7 @@ class Registry:
     def register(self, package: ModelPackage, experiment_id: str, run_id: str) -> int:
         """Store the model of a run, register it last, once all is stored, and return its version."""
         with answering(self.uri):
-            logged = log_package(self.client, package, experiment_id, run_id)
+            logged = log_package(self.client, package, experiment_id, run_id, self.keys.signing)
             self.client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
             try:
                 self.client.create_registered_model(package.name)
@@ -182,23 +213,6 @@ class Registry:
             f"Choose one with: churnvalue promote {name} VERSION"
         )
 
-    def _copied(self, key: str, source: str) -> Path:
-        """Return the copy of a server's model, made whole under another name if it is not there yet."""
-        cache = self.folder / "mlcache"
-        target = cache / re.sub(r"[^A-Za-z0-9._-]", "_", key)
-        if not target.exists():
-            cache.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=cache, prefix=".") as temporary:
-                copy = mlflow.artifacts.download_artifacts(
-                    artifact_uri=source, dst_path=temporary, tracking_uri=self.uri, registry_uri=self.uri
-                )
-                try:
-                    os.rename(copy, target)
-                except OSError:
-                    if not target.exists():  # else another process has just made the same copy
-                        raise
-        return target
-
 
 def all_pages(search: Callable[..., Any], **filters: Any) -> list[Any]:
     """Return what a search of MLflow finds, from all its pages."""
@@ -218,6 +232,7 @@ def _info(found: Any, aliases: Mapping[str, int]) -> VersionInfo:
         tags=dict(found.tags),
         run_id=found.run_id or "",
         created=moment(1000 * int(found.creation_timestamp)),
+        source=without_password(found.source or ""),
     )
 
 

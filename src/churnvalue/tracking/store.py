@@ -4,6 +4,7 @@ The artifacts of a SQLite store lie in ``mlartifacts`` beside the configuration;
 """
 
 import os
+import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping
@@ -21,12 +22,13 @@ from mlflow.exceptions import MlflowException
 from churnvalue.errors import RegistryError
 from churnvalue.storage import locked
 from churnvalue.storage.files import flush_folder
-from churnvalue.tracking.environment import answering, plain_name, without_password
-from churnvalue.tracking.registry import Registry, all_pages
+from churnvalue.tracking.environment import UnreachableError, answering, plain_name, without_password
+from churnvalue.tracking.registry import Keys, Registry, all_pages
 from churnvalue.tracking.runs import Run, left_open, opening_tags
 
 _SQLITE = "sqlite:///"
-_PATIENCE_SECONDS = 10.0
+_PATIENCE_SECONDS = 5.0
+_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
 @dataclass(frozen=True)
@@ -70,13 +72,14 @@ class Tracker(Registry):
             self.client.set_terminated(run_id, status)
 
 
-def open_tracker(uri: str, experiment: str, folder: Path) -> Tracker:
+def open_tracker(uri: str, experiment: str, folder: Path, keys: Keys = Keys()) -> Tracker:  # noqa: B008  it is frozen
     """Open the store at ``uri`` and the experiment, making them if they are not there yet.
 
     A relative SQLite path starts at ``folder``. Several processes may do this at once.
 
     Raises:
-        RegistryError: If the store cannot be used, or a server does not answer within ten seconds.
+        UnreachableError: If a server does not answer within seconds.
+        RegistryError: If the store cannot be used.
     """
     folder = folder.resolve()
     lock, artifacts = folder / ".mlflow.lock", (folder / "mlartifacts").as_uri()
@@ -88,10 +91,12 @@ def open_tracker(uri: str, experiment: str, folder: Path) -> Tracker:
             _make_store(database, lock, artifacts)
     elif urlparse(uri).scheme in ("http", "https"):
         _reach(uri)
+    elif _is_database(uri):
+        _reach_database(uri)
     with answering(uri):
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         experiment_id = _experiment(client, experiment, artifacts if _is_database(uri) else None)
-    return Tracker(client, uri, folder, lock, experiment_id)
+    return Tracker(client, uri, folder, lock, experiment_id, keys=keys)
 
 
 def _is_database(uri: str) -> bool:
@@ -123,10 +128,13 @@ def _make_store(database: Path, lock: Path, artifacts: str) -> None:
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
         draft = database.with_name(f".{database.name}.{os.getpid()}.new")
-        SqlAlchemyStore(_SQLITE + str(draft), artifacts).engine.dispose()
-        with draft.open("rb") as made:
-            os.fsync(made.fileno())
-        draft.replace(database)
+        try:
+            SqlAlchemyStore(_SQLITE + str(draft), artifacts).engine.dispose()
+            with draft.open("rb") as made:
+                os.fsync(made.fileno())
+            draft.replace(database)
+        finally:
+            draft.unlink(missing_ok=True)
         flush_folder(database.parent)
 
 
@@ -151,7 +159,7 @@ def _reach(uri: str) -> None:
     """Return once a server answers anything at all; MLflow itself would try for minutes.
 
     Raises:
-        RegistryError: If nothing answers within ten seconds.
+        UnreachableError: If nothing answers within five seconds.
     """
     try:
         urlopen(f"{without_password(uri).rstrip('/')}/health", timeout=_PATIENCE_SECONDS).close()
@@ -161,10 +169,28 @@ def _reach(uri: str) -> None:
         reason = error.reason if isinstance(error, URLError) else error
         if isinstance(reason, ssl.SSLError):
             return  # it is there; whether to trust it is for MLflow's own settings to say
-        raise RegistryError(
-            f"The MLflow server at {without_password(uri)} must answer, but: {reason}. "
-            "Start it, or correct [mlflow] tracking_uri."
-        ) from None
+        raise _silent("MLflow server", uri, reason) from None
+
+
+def _reach_database(uri: str) -> None:
+    """Return once the server of a database takes a connection; MLflow itself would try ten times.
+
+    Raises:
+        UnreachableError: If it does not within five seconds.
+    """
+    try:
+        place = urlparse(uri)
+        port = place.port or _PORTS[place.scheme.split("+")[0]]
+        if place.hostname:  # without one it is a socket in the file system, or named in a parameter
+            socket.create_connection((place.hostname, port), timeout=_PATIENCE_SECONDS).close()
+    except (OSError, ValueError) as error:
+        raise _silent("database", uri, error) from None
+
+
+def _silent(what: str, uri: str, reason: object) -> UnreachableError:
+    return UnreachableError(
+        f"The {what} at {without_password(uri)} must answer, but: {reason}. Start it, or correct [mlflow] tracking_uri."
+    )
 
 
 def _experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
