@@ -24,6 +24,7 @@ _HOMES = {
     "measure": "jobs.measure",
     "plan": "jobs.plan",
     "promote": "jobs.registry",
+    "publish": "jobs.publish",
     "write_report": "jobs.report",
     "score": "jobs.score",
     "size_experiment": "evaluation.experiment_size",

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from churnvalue.errors import ChurnvalueError
 
 if TYPE_CHECKING:
     from churnvalue.config import Config
+    from churnvalue.console import Console
 
 USER_ERROR, NOT_PROMOTED, STOPPED = 1, 3, 130
 app = typer.Typer(
@@ -25,7 +27,14 @@ AsOf = Annotated[str | None, typer.Option(help="Cutoff, such as 2011-09-01: even
 Out = Annotated[Path | None, typer.Option(help="Folder to write to.")]
 ScoresFolder = Annotated[Path, typer.Option("--scores", help="Folder that 'score' wrote.")]
 PlanFolder = Annotated[Path, typer.Option("--plan", help="Folder that 'plan' wrote.")]
+Force = Annotated[bool, typer.Option("--force", help="Go on where the data speak against it, and say so.")]
 DEFAULT_CONFIG = Path("churnvalue.toml")
+
+
+class Reasons(StrEnum):
+    """Whose reasons ``score`` finds."""
+
+    AUTO, ALL, NONE = "auto", "all", "none"
 
 
 @app.callback()
@@ -113,23 +122,31 @@ def backtest(out: Out = None, config: ConfigPath = DEFAULT_CONFIG) -> None:
 
 
 @app.command()
-def score(
+def score(  # noqa: PLR0913 – one parameter an option
     out: Annotated[Path, typer.Option(help="Folder of scores.parquet.")],
     as_of: AsOf = None,
     features: Annotated[bool, typer.Option("--features", help="Write features.parquet too.")] = False,
     previous: Annotated[
         Path | None, typer.Option(help="Folder of earlier scores, whose tiers hold until clearly passed.")
     ] = None,
+    reasons: Annotated[
+        Reasons, typer.Option(help="Whose reasons are found: everybody's, nobody's, or everybody's up to 100,000.")
+    ] = Reasons.AUTO,
+    force: Force = False,
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
     """Score everyone in the population with the champions."""
     from churnvalue.console import Console, show_scores
 
-    console = Console()
+    console, settings = Console(), _read(config)
     from churnvalue.jobs.score import score as run
 
-    scores = run(_read(config), as_of, out, console.stages, with_features=features, previous=previous)
+    scores = run(
+        settings, as_of, out, console.stages,
+        with_features=features, previous=previous, reasons=reasons.value, force=force,
+    )  # fmt: skip
     show_scores(console, scores, out)
+    _publish(console, settings, out, "score")
     console.timings()
 
 
@@ -145,10 +162,11 @@ def plan(
     """Decide whom to keep within the budget, and when to write."""
     from churnvalue.console import Console, show_plan
 
-    console = Console()
+    console, settings = Console(), _read(config)
     from churnvalue.jobs.plan import plan as run
 
-    show_plan(console, run(_read(config), scores, out, console.stages, measured or ()), out)
+    show_plan(console, run(settings, scores, out, console.stages, measured or ()), out)
+    _publish(console, settings, out, "plan")
     console.timings()
 
 
@@ -199,8 +217,8 @@ def explain(
     from churnvalue.console import Console
     from churnvalue.jobs.report import explain_customer as run
 
-    del config  # every command takes it; this one needs only the scores
-    Console().say(run(customer, scores))
+    # Scores that hold their reasons can be explained without the configuration.
+    Console().say(run(customer, scores, _read(config) if config.is_file() else None))
 
 
 @app.command()
@@ -243,6 +261,31 @@ def models(config: ConfigPath = DEFAULT_CONFIG) -> None:
     Console().table("Models", run(_read(config)))
 
 
+@app.command()
+def publish(
+    folder: Annotated[Path, typer.Argument(help="Folder that 'score' or 'plan' wrote.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Put what a folder holds into the database of [sink] once more; score and plan do so by themselves."""
+    from churnvalue.console import Console
+
+    console, settings = Console(), _read(config)
+    from churnvalue.jobs.publish import published_by
+
+    for command in published_by(settings, folder):
+        _publish(console, settings, folder, command)
+
+
+def _publish(console: "Console", config: "Config", folder: Path, command: str) -> None:
+    if config.sink is None:
+        return
+    from churnvalue.jobs.publish import publish as run
+
+    with console.stages.stage("publishing"):
+        tables = run(config, folder, command)
+    console.say("Published: " + ", ".join(f"{name} ({rows:,} rows)" for name, rows in tables.items()) + ".")
+
+
 def _read(path: Path) -> "Config":
     from churnvalue.config import read_config
 
@@ -257,6 +300,12 @@ def main() -> None:
         if "CHURNVALUE_DEBUG" in os.environ:
             raise
         typer.echo(f"churnvalue: {error}", err=True)
+        sys.exit(USER_ERROR)
+    except MemoryError:
+        typer.echo(
+            "churnvalue: out of memory; earlier outputs are as they were. Free memory, or use a larger machine.",
+            err=True,
+        )
         sys.exit(USER_ERROR)
     except SystemExit as end:
         if end.code == STOPPED:  # Typer has caught the Ctrl-C and says nothing

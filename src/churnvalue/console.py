@@ -17,6 +17,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from churnvalue.language import N_, _, day, term, translated
 from churnvalue.progress import Stages, Tick
 from churnvalue.storage import read_manifest
 
@@ -32,12 +33,59 @@ if TYPE_CHECKING:
     from churnvalue.jobs.train import Training
 
 _METHODS = {
-    "lightgbm": "its trees alone",
-    "last_window": "last window",
+    "this model": N_("this model"),
+    "lightgbm": N_("its trees alone"),
+    "last_window": N_("last window"),
     "bg_nbd": "BG/NBD",
     "pareto_nbd": "Pareto/NBD",
-    "zero": "nothing",
+    "zero": N_("nothing"),
 }
+# Columns of the tables, which are shown as words, and words that stand in them.
+_COLUMNS = (
+    *(
+        N_("level"),
+        N_("subject"),
+        N_("text"),
+        N_("cutoff"),
+        N_("customers"),
+        N_("left"),
+        N_("bought"),
+        N_("share left"),
+    ),
+    *(N_("spend"), N_("method"), N_("against"), N_("difference"), N_("low"), N_("high"), N_("tier"), N_("p churn")),
+    *(N_("clv"), N_("share of value"), N_("action"), N_("cost"), N_("expected profit"), N_("model"), N_("metric")),
+    *(
+        N_("group"),
+        N_("treated"),
+        N_("held out"),
+        N_("staying, points"),
+        N_("promised"),
+        N_("value kept of 1 promised"),
+    ),
+    *(N_("profit in the window"), N_("instead of the plan"), N_("the plan keeps more, a customer"), N_("version")),
+    *(N_("aliases"), N_("grade"), N_("gate"), N_("as of"), N_("created"), N_("why"), N_("stored"), N_("missing")),
+    *(N_("note"), N_("churn"), N_("orders"), N_("value"), N_("auc"), N_("log loss"), N_("calibration error")),
+    *(
+        N_("normalised gini"),
+        N_("decile mape"),
+        N_("bias"),
+        N_("rows"),
+        N_("quarantined"),
+        N_("duplicates"),
+        N_("later"),
+    ),
+    *(
+        N_("columns"),
+        N_("events"),
+        N_("history"),
+        N_("kinds"),
+        N_("amounts"),
+        N_("hours"),
+        N_("returns"),
+        N_("service"),
+    ),
+    *(N_("cutoffs"), N_("outcomes")),
+)
 _WORTH_A_LINE = 0.5  # seconds; shorter stages are not worth one
 
 
@@ -58,7 +106,7 @@ class Console:
         table = Table(title=title, title_justify="left", title_style="bold")
         for name in frame.columns:
             numeric = frame[name].dtype.kind in "iuf"
-            table.add_column(str(name).replace("_", " "), justify="right" if numeric else "left")
+            table.add_column(term(name), justify="right" if numeric else "left")
         for row in frame.itertuples(index=False):
             table.add_row(*[_cell(value) for value in row])
         self._out.print(table, soft_wrap=False)
@@ -67,8 +115,13 @@ class Console:
         """Print how long the stages took that took long."""
         long = {title: s for title, s in self.stages.seconds.items() if s >= _WORTH_A_LINE}
         total = sum(self.stages.seconds.values())
-        parts = ", ".join(f"{title} {seconds:.1f}" for title, seconds in long.items())
-        self._err.print(f"{total:.1f} s in all{f': {parts}' if parts else ''}", markup=False, style="dim")
+        parts = ", ".join(f"{translated(title)} {seconds:.1f}" for title, seconds in long.items())
+        whole = (
+            _("{total:.1f} s in all: {parts}", total=total, parts=parts)
+            if parts
+            else _("{total:.1f} s in all", total=total)
+        )
+        self._err.print(whole, markup=False, style="dim")
 
     @contextmanager
     def _show(self, title: str, steps: int | None) -> Iterator[Tick]:
@@ -79,7 +132,7 @@ class Console:
         if steps:
             columns += [BarColumn(bar_width=30), MofNCompleteColumn()]
         with Progress(*columns, TimeElapsedColumn(), console=self._err, transient=True) as progress:
-            task = progress.add_task(title, total=steps)
+            task = progress.add_task(translated(title), total=steps)
             yield lambda: progress.advance(task)
 
 
@@ -87,11 +140,11 @@ def show_readiness(console: Console, readiness: "Readiness") -> None:
     """Print the readiness report."""
     import pandas as pd
 
-    console.table("Readiness", pd.DataFrame([vars(finding) for finding in readiness.findings]))
+    console.table(_("Readiness"), pd.DataFrame([vars(finding) for finding in readiness.findings]))
     if len(readiness.cutoffs):
-        shown = readiness.cutoffs.assign(cutoff=readiness.cutoffs["cutoff"].dt.strftime("%Y-%m-%d"))
-        console.table("Outcomes by cutoff", shown)
-    console.say("Ready: churnvalue train" if readiness.ready else "Not ready: see what is missing above.")
+        shown = readiness.cutoffs.assign(cutoff=readiness.cutoffs["cutoff"].map(day))
+        console.table(_("Outcomes by cutoff"), shown)
+    console.say(_("Ready: churnvalue train") if readiness.ready else _("Not ready: see what is missing above."))
 
 
 def show_training(console: Console, training: "Training") -> None:
@@ -100,26 +153,38 @@ def show_training(console: Console, training: "Training") -> None:
 
     summary = training.summary
     console.say(
-        f"Learnt from {summary['rows']:,} rows at {len(summary['cutoffs'])} cutoffs ({summary['log']['text']})."
+        _(
+            "Learnt from {rows:,} rows at {cutoffs} cutoffs ({log}).",
+            rows=summary["rows"],
+            cutoffs=len(summary["cutoffs"]),
+            log=summary["log"]["text"],
+        )
     )
     for note in summary["log"]["notes"]:
-        console.say(f"Note: {note}.")
+        console.say(_("Note: {note}.", note=note))
     if "grade" in summary:
         _show_metrics(console, summary)
-        console.say(f"Grade {summary['grade']}: {summary['grade_text']} (cutoff {summary['test_cutoff']}).")
+        console.say(
+            _(
+                "Grade {grade}: {words} (cutoff {cutoff}).",
+                grade=summary["grade"],
+                words=summary["grade_text"],
+                cutoff=summary["test_cutoff"],
+            )
+        )
     if past := realised_sentence(summary.get("realised", [])):
         console.say(past)
     for reason in summary["gate"]["reasons"]:
-        console.say(f"Gate failed: {reason}.")
+        console.say(_("Gate failed: {reason}.", reason=reason))
     for remark in summary["gate"].get("remarks", []):
-        console.say(f"Gate: {remark}.")
+        console.say(_("Gate: {remark}.", remark=remark))
     versions = ", ".join(f"{name} {version}" for name, version in training.versions.items())
     if not training.promoted:
-        console.say(f"Not promoted: {versions} stay challengers; the champions are untouched.")
+        console.say(_("Not promoted: {versions} stay challengers; the champions are untouched.", versions=versions))
     elif summary["gate"]["passed"]:
-        console.say(f"Champions: {versions}.")
+        console.say(_("Champions: {versions}.", versions=versions))
     else:
-        console.say(f"Champions for want of others: {versions}.")
+        console.say(_("Champions for want of others: {versions}.", versions=versions))
 
 
 def _show_metrics(console: Console, summary: Any) -> None:
@@ -130,13 +195,13 @@ def _show_metrics(console: Console, summary: Any) -> None:
     wanted = [("churn", "auc"), ("churn", "log_loss"), ("spend", "normalised_gini"), ("spend", "bias")]
     wanted = [(model, metric) for model, metric in wanted if "metrics" in summary["models"].get(model, {})]
     for method in dict.fromkeys([*methods, "zero"]):
-        row: dict[str, Any] = {"method": _METHODS.get(method, method)}
+        row: dict[str, Any] = {"method": translated(_METHODS.get(method, method))}
         for model, metric in wanted:
             found = summary["models"][model]
             values = found["metrics"] if method == "this model" else found["baselines"].get(method, {})
-            row[f"{model} {metric}"] = values.get(metric, float("nan"))
+            row[_("{model} {metric}", model=term(model), metric=term(metric))] = values.get(metric, float("nan"))
         rows.append(row)
-    console.table(f"On the newest closed window, from {summary['test_cutoff']}", pd.DataFrame(rows))
+    console.table(_("On the newest closed window, from {cutoff}", cutoff=summary["test_cutoff"]), pd.DataFrame(rows))
 
 
 def show_backtest(console: Console, result: "Backtest") -> None:
@@ -151,41 +216,59 @@ def show_backtest(console: Console, result: "Backtest") -> None:
     for model, metrics in wanted.items():
         part = origins[origins["model"] == model]
         if len(part):
-            console.table(f"{model.capitalize()} by origin", part[["cutoff", "method", *metrics]])
-    console.table("Ours less each baseline, with 95 % interval", pd.DataFrame(result.differences))
-    console.say(f"Grade {result.grade} (mean over {origins['cutoff'].nunique()} origins).")
+            console.table(_("{model} by origin", model=term(model).capitalize()), part[["cutoff", "method", *metrics]])
+    console.table(_("Ours less each baseline, with 95 % interval"), pd.DataFrame(result.differences))
+    console.say(
+        _("Grade {grade} (mean over {origins} origins).", grade=result.grade, origins=origins["cutoff"].nunique())
+    )
 
 
 def show_scores(console: Console, scores: "pd.DataFrame", out: Path) -> None:
     """Print what the scores amount to."""
     leave, value = scores["p_churn"].sum(), scores["clv"].sum()
     facts = read_manifest(out)["facts"]["score"]
-    line = f"{len(scores):,} customers scored as of {scores['cutoff'].iloc[0]:%Y-%m-%d}; {leave:,.0f} expected to leave"
+    places = {"customers": len(scores), "cutoff": day(scores["cutoff"].iloc[0]), "leavers": leave}
     if facts["equity"]:
-        worth = facts["equity"]
-        line += f"; {scores['spend'].sum():,.0f} expected spend; customer equity {value:,.0f}"
-        line += f" (80 %: {worth['low']:,.0f} to {worth['high']:,.0f} if customers vary alone)"
-    console.say(line + ".")
+        console.say(
+            _(
+                "{customers:,} customers scored as of {cutoff}; {leavers:,.0f} expected to leave; {spend:,.0f} expected spend; "
+                "customer equity {equity:,.0f} (80 %: {low:,.0f} to {high:,.0f} if customers vary alone).",
+                **places,
+                spend=scores["spend"].sum(),
+                equity=value,
+                low=facts["equity"]["low"],
+                high=facts["equity"]["high"],
+            )
+        )
+    else:
+        console.say(_("{customers:,} customers scored as of {cutoff}; {leavers:,.0f} expected to leave.", **places))
+    for note in (facts.get("drift") or {}).get("notes", ()):
+        console.say(_("Drift: {note}.", note=note))
     if facts["outside_population"]:
         console.say(
-            f"{facts['outside_population']:,} customers of the log are not described: the population is those"
-            f" {facts['population']} the cutoff ([population] active_days)."
+            _(
+                "{customers:,} customers of the log are not described: the population is those {population} the cutoff "
+                "([population] active_days).",
+                customers=facts["outside_population"],
+                population=facts["population"],
+            )
         )
     groups = scores.groupby("tier", sort=False)
     by_tier = groups.agg(customers=("tier", "size"), p_churn=("p_churn", "mean"), clv=("clv", "mean")).reset_index()
     by_tier["share_of_value"] = groups["clv"].sum().to_numpy() / value if value else float("nan")
-    console.table("Tiers", by_tier.sort_values("clv", ascending=False))
-    console.say(f"Scores: {out / 'scores.parquet'}")
+    console.table(_("Tiers"), by_tier.sort_values("clv", ascending=False))
+    console.say(_("Scores: {files}", files=out / "scores.parquet"))
 
 
 def show_plan(console: Console, planned: "Plan", out: Path) -> None:
     """Print what the plan does, costs and promises."""
     groups = planned.plan.groupby("action")
     actions = groups.agg(customers=("action", "size"), cost=("cost", "sum"), expected_profit=("expected_profit", "sum"))
-    console.table("Actions", actions.reset_index().sort_values("expected_profit", ascending=False))
+    console.table(_("Actions"), actions.reset_index().sort_values("expected_profit", ascending=False))
     for note in planned.notes:
         console.say(f"- {note.rstrip('.')}.")
-    console.say(f"Plan: {out / 'plan.parquet'}, {out / 'sends.parquet'}, {out / 'sends.csv'}, {out / 'curve.parquet'}")
+    files = ", ".join(str(out / name) for name in ("plan.parquet", "sends.parquet", "sends.csv", "curve.parquet"))
+    console.say(_("Plan: {files}", files=files))
 
 
 def show_measurement(console: Console, found: "Measurement", out: Path) -> None:
@@ -206,24 +289,24 @@ def show_measurement(console: Console, found: "Measurement", out: Path) -> None:
             }
             for group in groups
         ]
-        console.table("Given the plan's choice against held out, with 95 % intervals", pd.DataFrame(rows))
+        console.table(_("Given the plan's choice against held out, with 95 % intervals"), pd.DataFrame(rows))
     policies = [row for row in found.value.policies if row.outcome == "kept" and row.plan_more and row.policy != "plan"]
     if policies:
         rows = [
             {"instead of the plan": row.policy, "the plan keeps more, a customer": _interval(row.plan_more["dr"])}
             for row in policies
         ]
-        console.table("Other policies on the same customers (doubly robust)", pd.DataFrame(rows))
+        console.table(_("Other policies on the same customers (doubly robust)"), pd.DataFrame(rows))
     for note in found.notes:
-        console.say(f"Note: {note}")
+        console.say(_("Note: {note}", note=note))
     if found.sends is not None:
         console.say(found.sends.words)
     console.say(found.verdict)
-    console.say(f"Measured: {out / 'measure.json'}")
+    console.say(_("Measured: {files}", files=out / "measure.json"))
     if found.teaches:
-        console.say(f"The next plan learns from it: churnvalue plan --measured {out} …")
+        console.say(_("The next plan learns from it: churnvalue plan --measured {folder} …", folder=out))
     else:
-        console.say(f"The next plan learns nothing from it: {found.no_lesson.rstrip('.')}.")
+        console.say(_("The next plan learns nothing from it: {reason}.", reason=found.no_lesson.rstrip(".")))
 
 
 def _interval(estimate: "Estimate") -> str:
@@ -238,9 +321,9 @@ def show_demo(console: Console, result: "Demo") -> None:
     show_training(console, result.training)
     show_scores(console, result.scores, out)
     show_plan(console, result.plan, out)
-    console.say("\nOne customer, explained:\n" + result.example)
-    console.say(f"\nOpen the report: {result.report}")
-    console.say(f"Go on with the commands of README.md and --config {out / 'churnvalue.toml'}")
+    console.say("\n" + _("One customer, explained:") + "\n" + result.example)
+    console.say("\n" + _("Open the report: {page}", page=result.report))
+    console.say(_("Go on with the commands of README.md and --config {config}", config=out / "churnvalue.toml"))
     console.timings()
 
 
@@ -249,4 +332,4 @@ def _cell(value: Any) -> str:
         if not isfinite(value):
             return "–"
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2f}" if abs(value) >= 10 else f"{value:.3f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else translated(str(value))

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from churnvalue.features import Feature
+from churnvalue.language import ENGLISH, _, day, language, term
 from churnvalue.models.blend import Blend
 
 Floats = npt.NDArray[np.float64]
@@ -79,30 +80,40 @@ def importance(model: Blend, frame: pd.DataFrame, features: Sequence[Feature], m
 
 def sentences(row: pd.Series, has_amounts: bool) -> str:
     """Return what the scores say of one customer, as a colleague would put it."""
-    end = f"{row['cutoff']:%Y-%m-%d}"
+    places = row.drop(["drivers", "spend_drivers"]).to_dict() | {
+        "cutoff": day(row["cutoff"]), "band": term(row["band"]), "tier": term(row["tier"]),
+        "above": min(row["percentile"], 99.4),
+    }  # fmt: skip
     lines = [
-        f"Customer {row['customer_id']}, as known before {end}: {row['p_churn']:.0%} likely to leave"
-        f" ({row['band']} risk among all), {row['orders']:.2f} orders expected."
+        _(
+            "Customer {customer_id}, as known before {cutoff}: {p_churn:.0%} likely to leave ({band} risk among all), "
+            "{orders:.2f} orders expected.",
+            **places,
+        )
     ]
     if has_amounts:
         lines.append(
-            f"Expected to spend {row['spend']:,.2f} within the horizon (80 %: {row['spend_p10']:,.2f} to {row['spend_p90']:,.2f}); "
-            f"worth {row['clv']:,.2f} in present value ({row['clv_p10']:,.2f} to {row['clv_p90']:,.2f}): "
-            f"{row['tier']}, above {min(row['percentile'], 99.4):.0f} % of customers."
+            _(
+                "Expected to spend {spend:,.2f} within the horizon (80 %: {spend_p10:,.2f} to {spend_p90:,.2f}); worth "
+                "{clv:,.2f} in present value ({clv_p10:,.2f} to {clv_p90:,.2f}): {tier}, above {above:.0f} % of customers.",
+                **places,
+            )
         )
     else:
-        lines.append(f"The log holds no amounts, so there is no value; by orders: {row['tier']}.")
+        lines.append(_("The log holds no amounts, so there is no value; by orders: {tier}.", **places))
     lines.append(
-        "Likely to come back within 7, 14, 30 days: "
-        + ", ".join(f"{row[f'p_return_{days}d']:.0%}" for days in (7, 14, 30))
-        + "."
+        _(
+            "Likely to come back within 7, 14, 30 days: {p_return_7d:.0%}, {p_return_14d:.0%}, {p_return_30d:.0%}.",
+            **places,
+        )
     )
     for heading, column, up, down in (
-        ("Why they may leave or stay:", "drivers", "speaks for leaving", "speaks for staying"),
-        ("What moves their spend:", "spend_drivers", "raises it", "lowers it"),
+        (_("Why they may leave or stay:"), "drivers", _("speaks for leaving"), _("speaks for staying")),
+        (_("What moves their spend:"), "spend_drivers", _("raises it"), _("lowers it")),
     ):
         found = row[column]
         if found is not None and len(found):
             lines.append(heading)
             lines += [f"  {d['text']} – {up if d['effect'] > 0 else down} ({d['effect']:+.2f})" for d in found]
-    return "\n".join(lines).replace("%", " %").replace("  %", " %")
+    text = "\n".join(lines)
+    return text.replace("%", " %").replace("  %", " %") if language() == ENGLISH else text

@@ -13,11 +13,12 @@ from churnvalue.config import Drift, Population
 from churnvalue.engines import read_log
 from churnvalue.errors import RegistryError
 from churnvalue.evaluation.drift import DriftCounts, judge
+from churnvalue.events.selection import of_customers
 from churnvalue.features import expand
-from churnvalue.frames import feature_frame
+from churnvalue.frames import described, feature_frame
 from churnvalue.jobs import drift
 from churnvalue.jobs.champions import load_champions, open_registry
-from churnvalue.jobs.drift import REFERENCE, domain, is_steady, quarantined_share, read_reference
+from churnvalue.jobs.drift import REFERENCE, Watch, domain, is_steady, quarantined_share, read_reference
 from churnvalue.models.digests import write_digests
 from churnvalue.tracking.packages import MODEL_FILES
 
@@ -123,21 +124,25 @@ def test_amounts_in_another_unit_are_a_warning(judged, log):
     assert "customer value" in verdict["notes"][1]
 
 
-def test_then_and_now_are_computed_from_one_log(shop, reference, champions, log, monkeypatch):
+def test_then_and_now_are_computed_from_one_log(shop, reference, champions, log):
     later = clock.micros(LATER)
     found = domain(log, reference, champions.features, later, shop.config)
     assert 0.4 < found.auc < 0.75
     assert set(found.strongest) <= {one.name for one in reference.features if one.steady}
     assert domain(log, reference, champions.features, reference.cutoff, shop.config) is None
-    monkeypatch.setattr(drift, "MOST_CUSTOMERS", 250)
-    assert domain(log, reference, champions.features, later, shop.config).customers < 250
 
 
-def test_a_sample_of_the_log_describes_its_customers_as_the_whole_log_does(shop, champions, log, monkeypatch):
+def test_watching_ranges_of_customers_is_watching_all_of_them(shop, reference, champions, log, monkeypatch):
     later = clock.micros(LATER)
-    whole = feature_frame(log, champions.features, later, shop.config.population)
-    monkeypatch.setattr(drift, "MOST_CUSTOMERS", 100)
-    sample = drift._sample(log, seed=1)
-    assert len(sample.customers) == 100
-    some = feature_frame(sample, champions.features, later, shop.config.population)
-    pd.testing.assert_frame_equal(some, whole.loc[some.index])
+    monkeypatch.setattr(drift, "MOST_CUSTOMERS", 250)
+    verdicts = []
+    for many in (1, 3):
+        watch = Watch(reference, log.customers, seed=1)
+        place = np.arange(len(log.customers)) * many // len(log.customers)
+        for part in range(many):
+            some = of_customers(log, place == part)
+            frame = described(some, champions.features, later, shop.config.population)
+            watch.add(watch.eye.see(some, frame, champions.predict(frame)))
+        verdicts.append(watch.verdict(log.account, champions.features, later, shop.config))
+    assert verdicts[0] == verdicts[1]
+    assert verdicts[0]["domain_auc"] is not None

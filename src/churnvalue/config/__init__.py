@@ -13,6 +13,7 @@ from churnvalue.config.sections import (
     Mlflow,
     Outcome,
     Population,
+    Spark,
     Training,
     Value,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "Population",
     "Retention",
     "ServiceLevel",
+    "Spark",
     "Timing",
     "Training",
     "Value",

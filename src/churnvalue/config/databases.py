@@ -13,13 +13,12 @@ _LONGEST_NAME = 63  # bytes; PostgreSQL cuts longer names silently
 
 
 class Sink(Section):
-    """The PostgreSQL database, and the schema in it, to which ``score`` and ``plan`` publish their tables.
-
-    ``uri`` as libpq reads it; the password may stand in it, in PGPASSWORD or in ~/.pgpass.
-    """
+    """The PostgreSQL database to which ``score`` and ``plan`` publish their tables."""
 
     uri: SecretStr
+    """Address as libpq reads it; the password may stand in it, in PGPASSWORD or in ~/.pgpass."""
     schema_name: Annotated[str, Field(min_length=1, alias="schema")] = "churnvalue"
+    """The schema of the tables; made if it is not there."""
 
     @field_validator("schema_name")
     @classmethod

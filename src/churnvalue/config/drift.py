@@ -6,14 +6,14 @@ from churnvalue.config.section import Positive, Section, Text
 
 
 class Drift(Section):
-    """Population stability index from which a feature or score counts as moved, and from which half of them stop a scoring.
-
-    ``past_scores``: folders that ``score`` wrote, as globs; each training grades those whose horizon is over.
-    """
+    """How far what is scored may be from what the models learnt from, and which past scores are graded."""
 
     warn: Positive = 0.25
+    """Population stability index from which a feature or score counts as moved."""
     refuse: Positive = 2.0
+    """The same, from which, if half of the features have moved so far, nothing is scored."""
     past_scores: tuple[Text, ...] = ()
+    """Folders that `score` wrote, as globs; each training grades those whose horizon is over."""
 
     @model_validator(mode="after")
     def _ordered(self) -> "Drift":

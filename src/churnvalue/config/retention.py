@@ -11,60 +11,69 @@ BetaRate = tuple[Positive, Positive]
 
 
 class Action(Section):
-    """Something that may keep a customer.
-
-    ``save_rate``: parameters of a Beta distribution of the share of leavers kept, used until an experiment tells.
-    ``redemption``: share of those offered who take the ``incentive``, stayers too. ``fatigue``: what being contacted
-    costs the relationship, in money. ``spend_change``: by which share the action changes what those who stay are worth.
-    ``tiers``: who may get it; None is every tier but below zero.
-    """
+    """Something that may keep a customer."""
 
     id: Name
+    """Its name in plans, contacts and measurements."""
     contact_cost: Money = 0.0
+    """Money a contact."""
     incentive: Money = 0.0
+    """Money, where it is redeemed."""
     redemption: Share = 0.0
+    """Share of those offered who redeem it, also of those who would have stayed."""
     fatigue: Money = 0.0
+    """Money that being contacted costs the relationship."""
     spend_change: Annotated[float, Field(ge=-1.0, le=10.0)] = 0.0
+    """By which share those who stay are worth more or less for it."""
     capacity: Annotated[int, Field(ge=0)] | None = None
+    """Most customers a plan; left out, no limit."""
     channel: Name = "email"
+    """How it reaches the customer."""
     save_rate: BetaRate = (6.0, 14.0)
+    """Share of leavers that it keeps, Beta(a, b); used until an experiment tells."""
     tiers: tuple[Tier, ...] | None = None
+    """Who may get it; left out, every tier but below zero."""
 
 
 class ServiceLevel(Section):
-    """How well a customer is served.
-
-    ``cost_factor``: cost to serve against today's. ``fee``: what the customer pays for being served, over the value
-    horizon. ``save_rate``: share of leavers it keeps, Beta; ``loss_rate``: share of stayers who leave over it.
-    """
+    """How well a customer is served."""
 
     id: Name
+    """Its name in plans."""
     tiers: tuple[Tier, ...]
+    """Who may be served so."""
     cost_factor: Money = 1.0
+    """Cost to serve against today's."""
     fee: Money = 0.0
+    """Money the customer pays for being served, over the value horizon."""
     save_rate: BetaRate | None = None
+    """Share of leavers that it keeps, Beta(a, b); left out, none."""
     loss_rate: Share = 0.0
+    """Share of stayers who leave over it."""
     capacity: Annotated[int, Field(ge=0)] | None = None
+    """Most customers a plan; left out, no limit."""
 
 
 class Floor(Section):
-    """At least ``customers`` of a tier get an action, any or the one named."""
+    """At least so many customers of a tier get an action."""
 
     tier: Tier
+    """Whose floor it is."""
     customers: Annotated[int, Field(ge=0)]
+    """How many, at least."""
     action: Name | None = None
+    """Which action; left out, any."""
 
 
 class Retention(Section):
-    """What may be spent on keeping customers, on whom, and how much is kept for learning.
-
-    ``exclude``: kinds of events after which a customer is left alone, with the days for which that holds.
-    ``below_zero``: probability of a negative value from which a customer counts as below zero.
-    """
+    """What may be spent on keeping customers, on whom, and how much is kept for learning."""
 
     budget: Money = 5000.0
+    """Money a plan, for actions and better service together."""
     holdout: Annotated[float, Field(ge=0.0, le=0.9)] = 0.05
+    """Share that gets no action, the same customers in every plan, so that plans can be measured."""
     explore: Annotated[float, Field(ge=0.0, le=0.9)] = 0.05
+    """Share that gets an action drawn at random, to learn from."""
     actions: tuple[Action, ...] = (
         Action(id="call", contact_cost=4.0, capacity=500, channel="call", save_rate=(6.0, 14.0)),
         Action(id="voucher", contact_cost=0.05, incentive=10.0, redemption=0.3, save_rate=(4.0, 16.0)),
@@ -77,7 +86,9 @@ class Retention(Section):
     )
     floors: tuple[Floor, ...] = ()
     exclude: dict[str, Days] = {"unsubscribe": 3650}
+    """Days for which a customer is left alone after an event, by kind."""
     below_zero: Share = 0.5
+    """Probability of a negative value from which a customer counts as below zero."""
 
     @model_validator(mode="after")
     def _distinct(self) -> "Retention":
@@ -97,27 +108,36 @@ class ContactColumns(Section):
     """Which column of the source of contacts plays which part."""
 
     customer_id: Text = "customer_id"
+    """Who was contacted."""
     event_time: Text = "event_time"
+    """When."""
     action: Text = "action"
+    """What was done; the action's id, or the name of the control."""
     channel: Text | None = None
+    """By which channel."""
     cost: Text | None = None
+    """What the contact really cost."""
     redeemed: Text | None = None
+    """Whether the incentive was redeemed, 0 or 1."""
     propensity: Text | None = None
+    """Probability with which this action was drawn."""
     experiment: Text | None = None
+    """Name of the experiment; rows without one are no experiment."""
 
 
 class Contacts(Section):
-    """What was done to whom: an own ``source``, or the log's events of ``kind`` (action: their category).
-
-    ``control`` names the action that is none. ``propensity``: probability of each action where no column tells it; of
-    what is left out the arms' shares are taken.
-    """
+    """What was done to whom: experiments are read from it, and what plans really cost."""
 
     source: Text | None = None
+    """As of events; left out, the log's events of `kind`."""
     kind: Text = "offer"
+    """The kind of event in the log: its category is the action, its campaign the experiment."""
     timezone: str | None = None
+    """The zone in which times without an offset were written."""
     columns: ContactColumns = ContactColumns()
     control: Text = "control"
+    """The action that is none."""
     propensity: dict[str, Annotated[float, Field(gt=0.0, lt=1.0)]] = {}
+    """Probability of each action where no column tells it; left out, the arms' shares."""
 
     _zone = field_validator("timezone")(lambda value: None if value is None else zone(value).key)

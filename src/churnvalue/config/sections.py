@@ -14,33 +14,45 @@ from churnvalue.config.drift import Drift
 from churnvalue.config.retention import Contacts, Retention
 from churnvalue.config.section import Days, FromColumn, Money, Name, Section, Share, Text
 from churnvalue.config.timing import Timing
+from churnvalue.language import ENGLISH, Language
 
 
 class EventColumns(Section):
-    """Which column of the source plays which part; ``amount`` and ``quantity`` may be arithmetic over columns."""
+    """Which column of the source plays which part."""
 
     customer_id: Text = "customer_id"
+    """Whose event it is; read as text, so `00123` stays what it is."""
     event_time: Text = "event_time"
+    """When it happened."""
     known_at: Text | None = None
+    """When the row could be known; left out, when it happened."""
     order_id: Text | None = None
+    """The order: lines that share it become one event."""
     amount: Text | None = None
+    """Money, a column or arithmetic over columns; returns are below zero."""
     quantity: Text | None = None
+    """How many pieces, a column or arithmetic over columns."""
     category: Text | None = None
+    """What was bought or asked; of an offer, its action."""
     channel: Text | None = None
+    """Where it happened, or by which channel a message went."""
     campaign: Text | None = None
+    """Which campaign; of an offer, its experiment."""
 
 
 class EventSource(Section):
-    """One source of events and how its columns are read.
-
-    ``negative_kind`` names the kind of purchases whose amount, once folded into orders, is below zero.
-    """
+    """One source of events and how its columns are read."""
 
     source: Text
+    """File or glob of Parquet or CSV, `duckdb:///file#table`, or `postgresql://user@host:5432/db#schema.table`."""
     kind: Text | FromColumn = "purchase"
+    """What sort of event every row is, or the column that tells it."""
     timezone: str | None = None
+    """The zone in which times without an offset were written; needed where there are such times."""
     time_format: Text | None = None
+    """How times written as text are to be read, such as `%d/%m/%Y %H:%M`; left out, ISO."""
     negative_kind: Text = "return"
+    """The kind that purchases become whose amount, once folded into orders, is below zero."""
     columns: EventColumns = EventColumns()
 
     _zone = field_validator("timezone")(lambda value: None if value is None else zone(value).key)
@@ -50,29 +62,40 @@ class Checks(Section):
     """How much of the log may be unusable before the run is refused."""
 
     max_quarantined: Share = 0.5
+    """Largest share of rows that may be unusable."""
 
 
 class Population(Section):
-    """Who is described: customers with an event of ``kind`` in the ``active_days`` before the cutoff."""
+    """Who is described: customers who were active not long before the cutoff."""
 
     kind: Text = "purchase"
+    """The kind of event that makes a customer one."""
     active_days: Days = 365
+    """So many days before the cutoff they must have had one."""
 
 
 class Outcome(Section):
-    """What is foretold: events of ``kind`` in the ``horizon_days`` after the cutoff."""
+    """What is foretold: who has none of these events in the days after the cutoff has left."""
 
     kind: Text = "purchase"
+    """The kind of event that is foretold."""
     horizon_days: Days = 90
+    """How many days ahead."""
 
 
 class Training(Section):
-    """How models are trained. ``threads`` of each fit; 0 is one, for the models are fitted side by side, one a core."""
+    """How models are trained."""
 
     cutoffs: Annotated[int, Field(ge=1, le=200)] | tuple[str, ...] = 8
+    """How many as-of times are learnt from, as many as fit; or their dates."""
     trials: Annotated[int, Field(ge=1, le=10_000)] = 20
+    """How many settings are tried for each model."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 7
+    """Where all randomness starts."""
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
+    """Threads of each fit; 0 is one, for the models are fitted side by side, one a core."""
+    most_customers: Annotated[int, Field(ge=1_000, le=1_000_000_000)] = 200_000
+    """Of more customers this many are learnt from, drawn by a digest of their ids: the same ones every day."""
 
     @field_validator("cutoffs", mode="before")
     @classmethod
@@ -87,34 +110,53 @@ class Training(Section):
 
 
 class Value(Section):
-    """Customer value: ``margin`` of the amount, ``discount_rate`` a year, ``cost`` of one event by kind."""
+    """What a customer is worth: margin, discount and the cost of serving them."""
 
     margin: Share = 0.35
+    """Share of the amount that is left after the cost of goods."""
     discount_rate: Annotated[float, Field(ge=0.0, le=10.0)] = 0.10
+    """By which money of next year is worth less, a year."""
     horizon_days: Days = 1095
+    """How far ahead value is counted."""
     cost: dict[str, Money] = {}
+    """Money that one event costs, by kind, such as `{ ticket = 6.0 }`."""
 
 
 class Mlflow(Section):
-    """Where runs and models are kept; relative paths, also of SQLite, are taken from the configuration's folder.
-
-    With ``signing_key_file``, a private Ed25519 key in PEM, training signs its models; with ``verify_key_file``, the public
-    part of it, no model is used that was not signed so.
-    """
+    """Where runs and models are kept, and by which keys models are signed."""
 
     tracking_uri: str = "sqlite:///mlflow.db"
+    """`sqlite:///FILE`, relative to the configuration, or the address of a server."""
     experiment: str | None = None
+    """Name of the MLflow experiment; left out, the project."""
     signing_key_file: Text | None = None
+    """Private Ed25519 key in PEM: training signs its models with it."""
     verify_key_file: Text | None = None
+    """Its public part: no model is used that was not signed so."""
+
+
+class Spark(Section):
+    """Where Spark runs for ``engine = "spark"``, and its own settings; a session that is active already is taken as it is."""
+
+    master: Text = "local[*]"
+    """The cluster, as Spark spells it."""
+    conf: dict[str, str] = {}
+    """Spark's own settings, such as `{ "spark.executor.memory" = "4g" }`."""
 
 
 class Config(Section):
     """A whole configuration; ``folder`` is where relative paths start."""
 
     project: Name = "churnvalue"
+    """Names the experiment and salts who is held out: do not change it later."""
     folder: Path = Path()
-    engine: Literal["duckdb"] = "duckdb"
+    language: Language = ENGLISH
+    """What people are spoken to in: the report, the reasons, and what commands print."""
+    engine: Literal["duckdb", "spark"] = "duckdb"
+    """What reads, checks and sorts the events: DuckDB on one machine, Spark on several."""
+    spark: Spark = Spark()
     observed_until: str | None = None
+    """Up to when the log is complete; left out, its last event."""
     events: Annotated[tuple[EventSource, ...], Field(min_length=1)]
     checks: Checks = Checks()
     population: Population = Population()
@@ -128,6 +170,7 @@ class Config(Section):
     mlflow: Mlflow = Mlflow()
     sink: Sink | None = None
     models: dict[str, str] = {}
+    """Definitions that replace those of the package, by model: `churn`, `orders`, `spend`, `value`, `return`."""
 
     @field_validator("observed_until", mode="before")
     @classmethod

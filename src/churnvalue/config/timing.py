@@ -28,19 +28,22 @@ def _country(value: Any) -> Any:
 
 
 class Channel(Section):
-    """A way to reach a customer. What is left out is as [timing] has it.
-
-    ``cost`` of one message; ``effect``: what a message does here against the average channel. ``quiet_hours``: two times or
-    a country. ``max_per_week`` counts this channel's sends alone.
-    """
+    """A way to reach a customer. What is left out is as [timing] has it."""
 
     id: Name
+    """Its name, as actions use it."""
     cost: Money = 0.0
+    """Money a message."""
     effect: Positive = 1.0
+    """What a message does here against the average channel."""
     quiet_hours: QuietHours = None
+    """Start and end of the hours without messages, or the rule of a country: `KR`, `US`, `none`."""
     weekdays: Annotated[tuple[Weekday, ...], Field(min_length=1)] = WEEKDAYS
+    """Days on which messages may go out."""
     max_per_week: Limit = None
+    """Most messages of this channel to a customer a week."""
     capacity_per_hour: Limit = None
+    """Most messages of this channel an hour."""
 
     _quiet = field_validator("quiet_hours", mode="before")(_country)
 
@@ -55,24 +58,28 @@ CHANNELS = (
 
 
 class Timing(Section):
-    """When messages may go out, by the customer's clock. ``default_hour`` serves logs that know only the day.
-
-    ``max_per_week`` and ``min_gap_hours`` hold over all channels of a customer, ``capacity_per_hour`` for each channel that
-    has none of its own. ``channels`` replace those of the same id; an unknown channel follows [timing] alone.
-    ``explore``: share whose hour is drawn at random; ``holdout``: share written to not at all, beside [retention]'s.
-    ``unsubscribe_loss``: share of a customer's value that goes with the consent to write, an assumption.
-    """
+    """When messages may go out, by the customer's clock."""
 
     timezone: str | FromColumn = "UTC"
+    """Zone of all customers, or the column of the events that tells it."""
     quiet_hours: QuietHours = ("21:00", "08:00")
+    """Start and end of the hours without messages, or the rule of a country: `KR`, `US`, `none`."""
     max_per_week: Annotated[int, Field(ge=0)] = 2
+    """Most messages to a customer a week, over all channels."""
     min_gap_hours: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 48.0
+    """Fewest hours between two messages to a customer, over all channels."""
     capacity_per_hour: Limit = None
+    """Most messages an hour of each channel that has no capacity of its own."""
     explore: Annotated[float, Field(ge=0.0, le=0.9)] = 0.05
+    """Share whose hour is drawn at random, to learn from."""
     holdout: Annotated[float, Field(ge=0.0, le=0.9)] = 0.0
+    """Share written to not at all, beside the hold-out of [retention]."""
     unsubscribe_loss: Share = 0.1
+    """Share of a customer's value that goes with the consent to write; an assumption."""
     default_hour: Annotated[int, Field(ge=0, le=23)] = 10
+    """The hour of messages where the log knows only the day."""
     channels: tuple[Channel, ...] = ()
+    """Those named here replace the default of the same id; an unknown channel follows [timing] alone."""
 
     _zone = field_validator("timezone")(lambda value: zone(value).key if isinstance(value, str) else value)
     _quiet = field_validator("quiet_hours", mode="before")(_country)

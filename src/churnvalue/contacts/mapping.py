@@ -16,9 +16,10 @@ from churnvalue.events.mapping import map_source
 from churnvalue.events.source import Source, mentioned
 from churnvalue.events.times import EARLIEST, LATEST, read_times
 from churnvalue.events.values import identifier, number
+from churnvalue.language import N_
 
 COLUMNS = ("customer_id", "event_time", "action", "channel", "cost", "redeemed", "propensity", "experiment")
-_NO_ACTION_READ = "no action"
+_NO_ACTION_READ = N_("no action")
 
 
 def map_contacts(config: Config, session: Session, until: int) -> list[ir.Table]:
@@ -80,9 +81,9 @@ def _own(settings: Settings, session: Session) -> list[ir.Table]:
     )
     outside = (mapped.event_time < EARLIEST) | (mapped.event_time >= LATEST)
     reason = ibis.cases(
-        (mapped.customer_id.isnull(), "no customer id"),
-        (mapped.event_time.isnull(), "no readable time"),
-        (outside, "time outside 1900 to 2099"),
+        (mapped.customer_id.isnull(), N_("no customer id")),
+        (mapped.event_time.isnull(), N_("no readable time")),
+        (outside, N_("time outside 1900 to 2099")),
         (mapped.action.isnull(), _NO_ACTION_READ),
         else_=ibis.null("string"),
     )

@@ -18,8 +18,9 @@ from churnvalue.engines.session import Session, first_line
 from churnvalue.errors import SourceError
 from churnvalue.events.account import Account
 from churnvalue.events.log import EventLog
+from churnvalue.language import N_
 
-NO_ACTION = "none"
+NO_ACTION = N_("none")
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from churnvalue.contacts.experiments import Experiment
 from churnvalue.contacts.reading import NO_ACTION, Contacts
 from churnvalue.errors import near_match
+from churnvalue.language import N_, _, translated
 
 
 def account_words(contacts: Contacts, found: Sequence[Experiment]) -> tuple[str, ...]:
@@ -26,16 +27,20 @@ def account_words(contacts: Contacts, found: Sequence[Experiment]) -> tuple[str,
     if not account.read:
         return idle
     inside = int(frame["experiment"].notna().sum())
-    reasons = ", ".join(f"{reason}: {rows:,}" for reason, rows in sorted(account.quarantined.items()))
+    reasons = ", ".join(f"{translated(reason)}: {rows:,}" for reason, rows in sorted(account.quarantined.items()))
     counts = {
-        "in experiments": inside,
-        "outside any experiment, so nothing is learnt from them": len(frame) - inside,
-        "later than could be known": account.later,
-        "repeated rows": account.duplicates,
-        f"that cannot be used ({reasons})": account.refused,
-        "of a customer who was in the same experiment before, left out": sum(one.repeated for one in found),
-        "customers in more than one arm of an experiment, of whom the first counts": sum(one.crossed for one in found),
-        "customers who are not in the log": contacts.strangers,
+        N_("{count:,} in experiments"): inside,
+        N_("{count:,} outside any experiment, so nothing is learnt from them"): len(frame) - inside,
+        N_("{count:,} later than could be known"): account.later,
+        N_("{count:,} repeated rows"): account.duplicates,
+        N_("{count:,} that cannot be used ({reasons})"): account.refused,
+        N_("{count:,} of a customer who was in the same experiment before, left out"): sum(
+            one.repeated for one in found
+        ),
+        N_("{count:,} customers in more than one arm of an experiment, of whom the first counts"): sum(
+            one.crossed for one in found
+        ),
+        N_("{count:,} customers who are not in the log"): contacts.strangers,
     }
-    told = "; ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+    told = "; ".join(_(what, count=count, reasons=reasons) for what, count in counts.items() if count)
     return f"{account.read:,} contacts read: {told}.", *idle

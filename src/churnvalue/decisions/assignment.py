@@ -10,9 +10,11 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
-HOLDOUT = "holdout"
-EXPLORE = "explore"
-EXPLOIT = "exploit"
+from churnvalue.language import N_
+
+HOLDOUT = N_("holdout")
+EXPLORE = N_("explore")
+EXPLOIT = N_("exploit")
 PROPENSITY_FLOOR = 0.001
 
 Floats = npt.NDArray[np.float64]

@@ -11,9 +11,38 @@ from churnvalue.decisions.allocation import NONE
 from churnvalue.decisions.assignment import EXPLORE, HOLDOUT
 from churnvalue.decisions.candidates import Candidates
 from churnvalue.decisions.service import TODAY
+from churnvalue.language import N_, _
 
 NEXT_MONEY = 100.0
-_HELD_OUT = "held out to measure the plan"
+_HELD_OUT = N_("held out to measure the plan")
+AT_STAKE = N_("{risk:.0f} % likely to leave, {stake:.2f} at stake")
+SERVED = N_("{level} instead of today's service is expected to earn {profit:.2f}")
+# Why an action that would pay, or might, is not taken; and the same without the numbers of one customer.
+NOT_TAKEN = {
+    N_("{action} at {cost:.2f} would cost more than it is expected to save"): N_(
+        "{action} would cost more than it is expected to save"
+    ),
+    N_("{action} at {cost:.2f} is expected to earn {profit:.2f}, but its capacity is 0"): N_(
+        "{action} would pay, but its capacity is 0"
+    ),
+    N_("{action} at {cost:.2f} is expected to earn {profit:.2f}, but it is not open to the tier"): N_(
+        "{action} would pay, but it is not open to the tier"
+    ),
+    N_("{action} at {cost:.2f} is expected to earn {profit:.2f}, but the budget is 0"): N_(
+        "{action} would pay, but the budget is 0"
+    ),
+    N_("{action} at {cost:.2f} is expected to earn {profit:.2f}, but the budget was spent on better cases"): N_(
+        "{action} would pay, but the budget was spent on better cases"
+    ),
+    N_("{action} at {cost:.2f} is expected to earn {profit:.2f}, but its capacity went to better cases"): N_(
+        "{action} would pay, but its capacity went to better cases"
+    ),
+}
+_EXPLORED = N_(
+    "{action} at {cost:.2f} was drawn at random to learn what it does; it is expected to earn {profit:.2f} beyond its cost"
+)
+_EARNS = N_("{action} at {cost:.2f} is expected to earn {profit:.2f} beyond its cost")
+_COSTS, _NO_CAPACITY, _NOT_OPEN, _NO_BUDGET, _SPENT, _TAKEN = NOT_TAKEN
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -43,7 +72,7 @@ def reasons(customers: Candidates, outcome: Outcome, retention: Retention) -> li
     names = [action.id for action in retention.actions]
     served = _service_words(customers, outcome, retention)
     if not names:
-        said = [_HELD_OUT if one == HOLDOUT else "no action is configured" for one in outcome.group]
+        said = [_(_HELD_OUT) if one == HOLDOUT else _("no action is configured") for one in outcome.group]
         return [f"{reason}{more}" for reason, more in zip(said, served, strict=True)]
     worth, choice, group = customers.worth, outcome.choice, outcome.group
     known = np.asarray(~np.isnan(outcome.profit).any(axis=1))
@@ -55,36 +84,36 @@ def reasons(customers: Candidates, outcome: Outcome, retention: Retention) -> li
     named = np.where(choice == NONE, closest, choice)
     found = []
     for row, action in enumerate(named):
-        offer = (
-            f"{100 * customers.p_churn[row]:.0f} % likely to leave, {worth.stake[row]:.2f} at stake; "
-            f"{names[action]} at {worth.cost[action]:.2f}"
-        )
-        earns = f"is expected to earn {profit[row, action]:.2f}"
+        said, offer = "", ""
         if group[row] == HOLDOUT:
-            reason = _HELD_OUT
+            said = _(_HELD_OUT)
         elif group[row] == EXPLORE:
-            reason = f"{offer} was drawn at random to learn what it does; it {earns} beyond its cost"
+            offer = _EXPLORED
         elif choice[row] != NONE:
-            reason = f"{offer} {earns} beyond its cost"
+            offer = _EARNS
         elif customers.excluded[row]:
-            reason = customers.excluded[row]
+            said = customers.excluded[row]
         elif not known[row]:
-            reason = "what this customer is worth is not known, so no action can be shown to pay"
+            said = _("what this customer is worth is not known, so no action can be shown to pay")
         elif customers.below_zero[row]:
-            reason = "likely to cost more than they bring, so keeping them is not paid for"
+            said = _("likely to cost more than they bring, so keeping them is not paid for")
         elif profit[row, action] <= 0:
-            reason = f"{offer} would cost more than it is expected to save"
+            offer = _COSTS
         elif customers.capacity[action] < 1:
-            reason = f"{offer} {earns}, but its capacity is 0"
+            offer = _NO_CAPACITY
         elif not customers.eligible[row].any():
-            reason = f"{offer} {earns}, but it is not open to the tier"
+            offer = _NOT_OPEN
         elif retention.budget == 0:
-            reason = f"{offer} {earns}, but the budget is 0"
+            offer = _NO_BUDGET
         elif for_money[row]:
-            reason = f"{offer} {earns}, but the budget was spent on better cases"
+            offer = _SPENT
         else:
-            reason = f"{offer} {earns}, but its capacity went to better cases"
-        found.append(reason + served[row])
+            offer = _TAKEN
+        if offer:
+            own = _(AT_STAKE, risk=100 * customers.p_churn[row], stake=worth.stake[row])
+            told = _(offer, action=names[action], cost=worth.cost[action], profit=profit[row, action])
+            said = f"{own}; {told}"
+        found.append(said + served[row])
     return found
 
 
@@ -94,9 +123,7 @@ def _service_words(customers: Candidates, outcome: Outcome, retention: Retention
     words = []
     for row, level in enumerate(outcome.level):
         worth = 0.0 if level == TODAY else float(customers.service.profit[row, level])
-        words.append(
-            f"; {names[level]} instead of today's service is expected to earn {worth:.2f}" if worth > 0 else ""
-        )
+        words.append("; " + _(SERVED, level=names[level], profit=worth) if worth > 0 else "")
     return words
 
 
@@ -107,21 +134,39 @@ def notes(
     groups, acted = plan["group"].value_counts(), outcome.choice != NONE
     spent, service = float(plan["cost"].sum()), float(plan["service_cost"].sum())
     promised = float(plan["expected_profit"].sum())
-    told = [
-        *customers.service.notes,
-        f"The plan is expected to cost {spent + service:,.2f} of {retention.budget:,.2f}"
-        + (f", {service:,.2f} of it for better service," if service else "")
-        + f" and to earn {promised + float(plan['service_profit'].sum()):,.2f} beyond that.",
-    ]
+    costs = {
+        "cost": spent + service,
+        "budget": retention.budget,
+        "profit": promised + float(plan["service_profit"].sum()),
+    }
+    if service:
+        whole = _(
+            "The plan is expected to cost {cost:,.2f} of {budget:,.2f}, {service:,.2f} of it for better service, and to earn "
+            "{profit:,.2f} beyond that.",
+            **costs,
+            service=service,
+        )
+    else:
+        whole = _(
+            "The plan is expected to cost {cost:,.2f} of {budget:,.2f} and to earn {profit:,.2f} beyond that.", **costs
+        )
+    told = [*customers.service.notes, whole]
     if acted.any():
         told.append(_sensitivity(customers, outcome, plan))
-    told.append(
-        f"{acted.sum():,} of {len(plan):,} customers get an action, {int(plan['eligible'].sum()):,} could; "
-        f"{groups.get(EXPLORE, 0):,} of them one drawn at random, to learn. {groups.get(HOLDOUT, 0):,} are held out. "
-        + _next_money(curve, retention.budget, outcome.price)
+    counted = _(
+        "{acted:,} of {customers:,} customers get an action, {eligible:,} could; {explored:,} of them one drawn at random, to "
+        "learn. {held_out:,} are held out.",
+        acted=int(acted.sum()),
+        customers=len(plan),
+        eligible=int(plan["eligible"].sum()),
+        explored=int(groups.get(EXPLORE, 0)),
+        held_out=int(groups.get(HOLDOUT, 0)),
     )
+    told.append(f"{counted} {_next_money(curve, retention.budget, outcome.price)}")
     alone = sum(bool(reason) for reason in customers.excluded)
-    return (*told, f"{alone:,} customers are left alone by [retention] exclude.") if alone else tuple(told)
+    if alone:
+        told.append(_("{customers:,} customers are left alone by [retention] exclude.", customers=alone))
+    return tuple(told)
 
 
 def _sensitivity(customers: Candidates, outcome: Outcome, plan: pd.DataFrame) -> str:
@@ -138,15 +183,26 @@ def _sensitivity(customers: Candidates, outcome: Outcome, plan: pd.DataFrame) ->
     half, double = (share_holding(customers, outcome, factor) for factor in (0.5, 2.0))
     likely = float(np.nanmean(worth.p_profit[rows, choice]))
     needed, expected = (100 * np.median(part[rows, choice]) for part in (worth.break_even, worth.stay))
-    breaks_even = (
-        f"in the median it must raise the chance of staying by {needed:.1f} points to break even, and {expected:.1f} are expected"
-        if needed > 0
-        else "in the median it pays even if it keeps nobody"
-    )
-    return (
-        f"If actions keep half as many as expected they earn {less:,.2f} instead of {profit:,.2f}, if twice as many, as far as"
-        f" there are so many to keep, {more:,.2f}; {half:.0%} and {double:.0%} of the decisions would be the same. An action pays"
-        f" with a probability of {likely:.0%} on average; {breaks_even}."
+    if needed > 0:
+        breaks_even = _(
+            "in the median it must raise the chance of staying by {needed:.1f} points to break even, and {expected:.1f} are "
+            "expected",
+            needed=needed,
+            expected=expected,
+        )
+    else:
+        breaks_even = _("in the median it pays even if it keeps nobody")
+    return _(
+        "If actions keep half as many as expected they earn {less:,.2f} instead of {profit:,.2f}, if twice as many, as far as "
+        "there are so many to keep, {more:,.2f}; {half:.0%} and {double:.0%} of the decisions would be the same. An action pays "
+        "with a probability of {likely:.0%} on average; {breaks_even}.",
+        less=less,
+        profit=profit,
+        more=more,
+        half=half,
+        double=double,
+        likely=likely,
+        breaks_even=breaks_even,
     )
 
 
@@ -173,5 +229,9 @@ def _next_money(curve: pd.DataFrame, budget: float, price: float) -> str:
     """What the next piece of money would earn, read off the curve."""
     more = np.interp([budget, budget + NEXT_MONEY], curve["budget"], curve["expected_profit"])
     if more[1] - more[0] < 0.005:
-        return f"The next 1 would earn {price:.2f}." if price > 0.005 else "More money would earn nothing."
-    return f"The next {NEXT_MONEY:g} would earn {more[1] - more[0]:.2f}."
+        return (
+            _("The next 1 would earn {profit:.2f}.", profit=price)
+            if price > 0.005
+            else _("More money would earn nothing.")
+        )
+    return _("The next {piece:g} would earn {profit:.2f}.", piece=NEXT_MONEY, profit=more[1] - more[0])

@@ -15,10 +15,11 @@ from churnvalue.config import Value
 from churnvalue.decisions.tiers import BELOW_ZERO, ELITE, MOST_VALUABLE, STEADY, TIERS, TierRules
 from churnvalue.errors import OutputError
 from churnvalue.events.log import EventLog
+from churnvalue.language import N_, _
 from churnvalue.sweep import compile_measures, sweep
 from churnvalue.views import Events, Stream
 
-ALL = "all"
+ALL = N_("all")
 NOW, YEAR_AGO = "today", "a year ago"
 _YEAR = 365
 _MONEY = ("revenue", "margin", "cost")
@@ -89,7 +90,9 @@ def portfolios(
     parts = [_summary(NOW, _members(log, scores), books, None, value)]
     notes = []
     if held < _YEAR:
-        notes.append(f"The log holds {held} days before the scores, so a year's figures are those of {held} days.")
+        notes.append(
+            _("The log holds {held} days before the scores, so a year's figures are those of {held} days.", held=held)
+        )
     then = cutoff - _YEAR * clock.DAY if earlier is None else _cutoff(earlier)
     if then > cutoff - _YEAR * clock.DAY:
         raise OutputError(
@@ -98,8 +101,12 @@ def portfolios(
         )
     if then - _YEAR * clock.DAY < log.first:
         notes.append(
-            f"How a tier has done since a year ago cannot be told: that takes {2 * _YEAR} days before the scores, but the log"
-            f" holds {held}."
+            _(
+                "How a tier has done since a year ago cannot be told: that takes {year} days before the scores, but "
+                "the log holds {held}.",
+                year=2 * _YEAR,
+                held=held,
+            )
         )
     else:
         before = _books(log, then, value, kind)
@@ -107,20 +114,24 @@ def portfolios(
         parts.append(_summary(YEAR_AGO, members, books, before, value))
         notes += _year_notes(earlier, then)
     if not log.pays(kind):
-        notes.append("The log holds no amounts, so portfolios are told in customers alone.")
+        notes.append(_("The log holds no amounts, so portfolios are told in customers alone."))
     elif not value.cost:
-        notes.append("No cost of an event is configured in [value], so cost to serve is 0.")
+        notes.append(_("No cost of an event is configured in [value], so cost to serve is 0."))
     return Portfolios(pd.concat(parts, ignore_index=True), tuple(notes))
 
 
 def _year_notes(earlier: pd.DataFrame | None, then: int) -> list[str]:
     if earlier is not None:
-        return [f"The tiers of a year ago are those of the scores as of {clock.text(then)}."]
+        return [_("The tiers of a year ago are those of the scores as of {then}.", then=clock.text(then))]
     return [
-        f"The tiers of a year ago are formed by margin less cost of the {_YEAR} days before {clock.text(then)}. Who stood at the"
-        " top was partly lucky, and falls back towards the base whoever looks after them; tiers of scores kept from then are"
-        " fairer.",
-        "Who was growable a year ago cannot be told without scores from then; they are among the steady.",
+        _(
+            "The tiers of a year ago are formed by margin less cost of the {year} days before {then}. Who stood "
+            "at the top was partly lucky, and falls back towards the base whoever looks after them; tiers of "
+            "scores kept from then are fairer.",
+            year=_YEAR,
+            then=clock.text(then),
+        ),
+        _("Who was growable a year ago cannot be told without scores from then; they are among the steady."),
     ]
 
 

@@ -15,9 +15,10 @@ from churnvalue.decisions.choosing import decide, draws_of, level_given
 from churnvalue.decisions.options import options, profit_beside
 from churnvalue.decisions.plan_words import Outcome, notes, reasons
 from churnvalue.effects.action_effects import ASSUMPTION, EXPERIMENT
+from churnvalue.language import N_, _
 
 POLICY_VERSION = "net value 2"
-AS_TODAY = "as today"
+AS_TODAY = N_("as today")
 COLUMNS = (
     *(
         "customer_id",
@@ -111,13 +112,19 @@ def plan_retention(
     plan = _table(customers, outcome, chances, retention)
     offered = [known.next_category.get(one) for one in customers.ids]
     plan["reason"] = [
-        reason if action == NONE or offer is None else f"{reason}; to offer next: {offer}"
+        reason
+        if action == NONE or offer is None
+        else _("{reason}; to offer next: {category}", reason=reason, category=offer)
         for reason, action, offer in zip(reasons(customers, outcome, retention), choice, offered, strict=True)
     ]
     plan["next_category"] = pd.array(offered, dtype="str")
     plan = plan[list(COLUMNS)]
     curve = _with_explored(allocation, plan)
-    worth = f"Value is the margin of the next {value.horizon_days} days, discounted at {100 * value.discount_rate:g} % a year."
+    worth = _(
+        "Value is the margin of the next {days} days, discounted at {rate:g} % a year.",
+        days=value.horizon_days,
+        rate=100 * value.discount_rate,
+    )
     told = notes(customers, outcome, plan, curve, retention)
     return RetentionPlan(
         plan, curve, allocation.price, allocation.gap, (*known.notes, *customers.effects.notes, worth, *told)

@@ -15,6 +15,7 @@ from churnvalue.config import ServiceLevel
 from churnvalue.decisions.action_value import value_given_staying
 from churnvalue.decisions.tiers import BELOW_ZERO
 from churnvalue.errors import OutputError
+from churnvalue.language import _, translated
 
 TODAY = -1
 
@@ -125,12 +126,23 @@ def _notes(tier: npt.NDArray[np.str_], valued: Bools, first: Ints, levels: Seque
     notes = []
     if not valued.all():
         pairs = zip(tier[~valued], first[~valued], strict=True)
-        given = sorted({f"{name} {levels[level].id}" for name, level in pairs if level != TODAY})
-        who = "anyone" if not valued.any() else f"{(~valued).sum():,} customers"
-        notes.append(
-            f"What a level of service is worth cannot be told for {who}, for want of amounts or of [value] cost; they get"
-            f" the first level of their tier: {', '.join(given) or 'none is configured'}."
-        )
+        given = sorted({f"{translated(name)} {levels[level].id}" for name, level in pairs if level != TODAY})
+        levels_given = ", ".join(given) or _("none is configured")
+        if valued.any():
+            told = _(
+                "What a level of service is worth cannot be told for {customers:,} customers, for want of amounts or of [value] "
+                "cost; they get the first level of their tier: {levels}.",
+                customers=int((~valued).sum()),
+                levels=levels_given,
+            )
+        else:
+            told = _(
+                "What a level of service is worth cannot be told for anyone, for want of amounts or of [value] cost; they get "
+                "the first level of their tier: {levels}.",
+                levels=levels_given,
+            )
+        notes.append(told)
     if without := sorted(set(tier[first == TODAY])):
-        notes.append(f"No service level is open to {', '.join(without)}; they are served as today.")
+        named = ", ".join(translated(str(tier)) for tier in without)
+        notes.append(_("No service level is open to {tiers}; they are served as today.", tiers=named))
     return tuple(notes)

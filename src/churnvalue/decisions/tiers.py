@@ -12,12 +12,13 @@ from scipy.stats import rankdata
 
 from churnvalue.decisions.action_value import value_given_staying
 from churnvalue.errors import DefinitionError, OutputError, near_match
+from churnvalue.language import N_
 
-ELITE = "elite"
-MOST_VALUABLE = "most valuable"
-MOST_GROWABLE = "most growable"
-STEADY = "steady"
-BELOW_ZERO = "below zero"
+ELITE = N_("elite")
+MOST_VALUABLE = N_("most valuable")
+MOST_GROWABLE = N_("most growable")
+STEADY = N_("steady")
+BELOW_ZERO = N_("below zero")
 TIERS = (ELITE, MOST_VALUABLE, MOST_GROWABLE, STEADY, BELOW_ZERO)
 
 _PEERS = 30  # fewer say little of their best fifth

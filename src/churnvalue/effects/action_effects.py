@@ -8,9 +8,10 @@ import numpy.typing as npt
 from scipy.stats import beta
 
 from churnvalue.errors import DefinitionError
+from churnvalue.language import N_, _
 
-EXPERIMENT = "experiment"
-ASSUMPTION = "assumption"
+EXPERIMENT = N_("experiment")
+ASSUMPTION = N_("assumption")
 
 Floats = npt.NDArray[np.float64]
 
@@ -75,8 +76,14 @@ def assumed(
         )
     given = redemption or {}
     notes = tuple(
-        f"{action}: no experiment; a share of Beta({one:g}, {two:g}), {one / (one + two):.0%} on average, of those who would "
-        "leave is assumed to stay."
+        _(
+            "{action}: no experiment; a share of Beta({one:g}, {two:g}), {share:.0%} on average, of those who "
+            "would leave is assumed to stay.",
+            action=action,
+            one=one,
+            two=two,
+            share=one / (one + two),
+        )
         for action, (one, two) in save_rates.items()
     )
     return ActionEffects(

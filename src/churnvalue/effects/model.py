@@ -18,6 +18,7 @@ from churnvalue.effects.shrinkage import Harm, assumed_average, believed, harm, 
 from churnvalue.effects.support import leaving_share, only, redeemed_shares, too_little
 from churnvalue.effects.trial import CONTROL, OTHER, Trial, make_trial
 from churnvalue.errors import DefinitionError
+from churnvalue.language import _
 
 _P90 = 1.2816
 
@@ -145,11 +146,23 @@ class EffectModel:
         """Return the experiment of the actions of which it says enough, None if there is none; note the others."""
         notes, enough = [], []
         if others:
-            notes.append(f"{others:,} rows got what is neither a known action nor '{self.control}': not compared.")
+            notes.append(
+                _(
+                    "{others:,} rows got what is neither a known action nor '{control}': not compared.",
+                    others=others,
+                    control=self.control,
+                )
+            )
         for code, action in enumerate(self.actions, start=1):
-            reason = "no customers of it, or no control" if trial is None else too_little(trial, code)
+            reason = _("no customers of it, or no control") if trial is None else too_little(trial, code)
             if reason:
-                notes.append(f"{action}: the experiment says too little ({reason}); its save rate is assumed.")
+                notes.append(
+                    _(
+                        "{action}: the experiment says too little ({reason}); its save rate is assumed.",
+                        action=action,
+                        reason=reason,
+                    )
+                )
             else:
                 enough.append(code)
         self.notes_ = tuple(notes)

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churnvalue.effects.trial import CONTROL, OTHER, Trial
+from churnvalue.language import _
 
 ENOUGH_CUSTOMERS = 100
 ENOUGH_OUTCOMES = 10
@@ -19,13 +20,20 @@ def too_little(trial: Trial, action: int) -> str:
     Action and control need 100 customers each, weighted by ``1 / propensity``, so that arms which hardly overlap count little;
     together at least 10 who stay and 10 who leave.
     """
-    for name, arm in (("the action", action), ("control", CONTROL)):
+    for name, arm in ((_("the action"), action), (_("control"), CONTROL)):
         size = trial.effective_size(arm)
         if size < ENOUGH_CUSTOMERS:
-            return f"{int(size)} effective customers with {name}, {ENOUGH_CUSTOMERS} needed"
+            return _(
+                "{size} effective customers with {arm}, {needed} needed",
+                size=int(size),
+                arm=name,
+                needed=ENOUGH_CUSTOMERS,
+            )
     outcome = trial.outcome[(trial.arm == action) | (trial.arm == CONTROL)]
     fewest = int(min((outcome > 0).sum(), (outcome <= 0).sum()))
-    return f"{fewest} of the rarer outcome, {ENOUGH_OUTCOMES} needed" if fewest < ENOUGH_OUTCOMES else ""
+    if fewest >= ENOUGH_OUTCOMES:
+        return ""
+    return _("{fewest} of the rarer outcome, {needed} needed", fewest=fewest, needed=ENOUGH_OUTCOMES)
 
 
 def only(trial: Trial, actions: list[int]) -> Trial:

@@ -9,7 +9,7 @@ import ibis
 import pyarrow as pa
 
 from churnvalue.config import Config
-from churnvalue.engines.preparing import prepare
+from churnvalue.engines.preparing import Whose, prepare
 from churnvalue.engines.session import Session, first_line
 from churnvalue.errors import SourceError
 from churnvalue.events.log import EventLog
@@ -37,26 +37,26 @@ class DuckEngine:
             )
             return [str(value) for value in session.arrow(table)["value"].to_pylist()]
 
-    def read(self, config: Config, as_of: int | None = None, share: float = 1.0) -> EventLog:
+    def read(self, config: Config, as_of: int | None = None, whose: Whose = 1.0) -> EventLog:
         """Return the whole log of a configuration; see ``open``."""
-        with self.open(config, as_of, share) as stream:
+        with self.open(config, as_of, whose) as stream:
             return stream.whole()
 
     @contextmanager
-    def open(self, config: Config, as_of: int | None = None, share: float = 1.0) -> Iterator[LogStream]:
+    def open(self, config: Config, as_of: int | None = None, whose: Whose = 1.0) -> Iterator[LogStream]:
         """Give the log of all sources of ``config``; with ``as_of`` only what had happened and was known before it.
 
         Args:
             config: Sources and how they are mapped.
             as_of: Microseconds UTC.
-            share: Of the customers, drawn by a digest of their ids.
+            whose: A share of the customers, or their ids.
 
         Raises:
             SourceError: If a source is missing, unreadable, lacks a column, or too many of its rows cannot be used.
         """
         with Session(self._folder) as session:
             with _named_errors():
-                prepared = prepare(config, session, as_of, share)
+                prepared = prepare(config, session, as_of, whose)
                 facts = prepared.facts(session.number_customers(prepared.ids))
 
             def batches() -> Iterator[pa.RecordBatch]:

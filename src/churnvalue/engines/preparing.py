@@ -17,6 +17,8 @@ from churnvalue.events.handover import TEXTS, Facts, require_events
 from churnvalue.events.mapping import map_source
 from churnvalue.events.source import Dialect, Source, mentioned
 
+# A share of the customers, drawn by a digest of their ids: the same ones on every engine and every day; or their ids.
+Whose = float | frozenset[str]
 _ALWAYS = ("customer_id", "event_time", "kind")
 _FILLED = ("known_at", "amount", "quantity", "channel", "campaign", "zone", "category")
 _FIRST_DIGITS = 8  # of a digest, in hexadecimal: shares to one in four billion
@@ -63,17 +65,15 @@ class Prepared:
         )
 
 
-def prepare(config: Config, session: Opens, as_of: int | None = None, share: float = 1.0) -> Prepared:
+def prepare(config: Config, session: Opens, as_of: int | None = None, whose: Whose = 1.0) -> Prepared:
     """Return the events of all sources of ``config``; with ``as_of`` only what had happened and was known before it.
-
-    ``share`` of the customers, drawn by a digest of their ids: the same ones on every engine and every day.
 
     Raises:
         SourceError: If a source is missing or lacks a column, no event can be used, or too many rows cannot.
     """
     stated = micros(config.observed_until) if config.observed_until else END
     known = END if as_of is None else as_of
-    limits = _Limits(min(stated, known), known, share)
+    limits = _Limits(min(stated, known), known, whose)
     parts = [_part(source, session, limits) for source in _sources(config, session)]
     account = sum((part.account for part in parts), Account())
     _require_usable(account, config.checks.max_quarantined)
@@ -99,11 +99,11 @@ def prepare(config: Config, session: Opens, as_of: int | None = None, share: flo
 
 @dataclass(frozen=True)
 class _Limits:
-    """What counts happened before the one time and was known before the other, of a share of the customers."""
+    """What counts happened before the one time and was known before the other, and is of the customers in question."""
 
     happened: int
     known: int
-    share: float
+    whose: Whose
 
 
 @dataclass(frozen=True)
@@ -173,8 +173,10 @@ def _rows(source: Source, session: Opens, limits: _Limits) -> tuple[ir.Table, li
     written as midnights: rows beyond the limits have no say in that.
     """
     mapped = map_source(source, session)
-    if limits.share < 1:
-        drawn = mapped.customer_id.hexdigest("md5") < f"{int(limits.share * 16**_FIRST_DIGITS):0{_FIRST_DIGITS}x}"
+    if not isinstance(limits.whose, float):
+        mapped = mapped.filter(mapped.customer_id.isin(sorted(limits.whose)))
+    elif limits.whose < 1:
+        drawn = mapped.customer_id.hexdigest("md5") < f"{int(limits.whose * 16**_FIRST_DIGITS):0{_FIRST_DIGITS}x}"
         mapped = mapped.filter(drawn)
     timely = mapped.reason.isnull() & (mapped.event_time < limits.happened) & (mapped.known_at < limits.known)
     counted = mapped.group_by("reason", "kind", "channel").agg(

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from churnvalue.config import Config
 from churnvalue.engines.preparing import prepare
@@ -51,9 +52,9 @@ class SparkEngine:
             session = SparkSources(self._config.folder, self._config.spark)
             prepared = prepare(self._config, session, as_of, share)
             ids = session.arrow(prepared.ids.distinct())["customer_id"].combine_chunks().cast(pa.string())
-            facts = prepared.facts(ids.take(pa.compute.sort_indices(ids)))
-            events = session.frame(prepared.events)
-        yield SparkStream(facts, events)
+            facts = prepared.facts(ids.take(pc.sort_indices(ids)))
+            stream = SparkStream(facts, _ranges(session.frame(prepared.events), facts.customers, session.partitions))
+        yield stream
 
     @contextmanager
     def tables(self, as_of: int | None = None) -> Iterator["SparkTables"]:
@@ -61,16 +62,17 @@ class SparkEngine:
         with _named_errors():
             session = SparkSources(self._config.folder, self._config.spark)
             prepared = prepare(self._config, session, as_of)
-            nobody = pa.array([], pa.string())
-            yield SparkTables(prepared.facts(nobody), session.frame(prepared.events))
+            events = session.frame(prepared.events).repartition("customer_id")
+            tables = SparkTables(prepared.facts(pa.array([], pa.string())), events)
+        yield tables
 
 
 class SparkTables:
-    """Events by customer, on the executors. ``facts`` name no customers."""
+    """Events on the executors, all of a customer in one partition. ``facts`` name no customers."""
 
     def __init__(self, facts: Facts, events: Any) -> None:
         self.facts = facts
-        self._events = events.repartition("customer_id").sortWithinPartitions("customer_id", "event_time")
+        self._events = events.sortWithinPartitions("customer_id", "event_time")
 
     def write(self, function: Callable[[EventLog], pa.Table], schema: pa.Schema, folder: str) -> None:
         """Write the tables that a function returns for the logs of chunks to a folder of Parquet, by the executors."""
@@ -93,7 +95,7 @@ class SparkStream(LogStream):
         self._tables = SparkTables(replace(facts, customers=facts.customers[:0]), events)
 
     def each(self, function: Callable[[EventLog], Said]) -> Iterator[Said]:
-        """Give what a function says of the log of each chunk of customers, in any order; it goes to the executors."""
+        """Give what a function says of the log of each chunk, in the order of customers; it goes to the executors."""
         with _named_errors():
             rows = self._tables.answers(_Told(function)).collect()
         kept = 0
@@ -112,6 +114,23 @@ class SparkStream(LogStream):
                 customers = place.get_indexer(chunk.customers.to_pandas()).astype(np.int32)
                 own = pa.array(customers[chunk.events["customer"].to_numpy()])
                 yield from chunk.events.set_column(0, "customer", own).to_batches()
+
+
+def _ranges(events: Any, customers: pa.StringArray, partitions: int) -> Any:
+    """Return a DataFrame with a range of customers in each partition, in the order of their ids."""
+    from pyspark.sql import functions as F  # noqa: N812 – as Spark's own documents do
+
+    places = np.linspace(0, len(customers), partitions + 1).astype(np.int64)[1:-1]
+    edges = sorted(set(customers.take(pa.array(places)).to_pylist()))
+
+    def among(first: int, end: int) -> Any:
+        """Return how many edges a customer is not before, of whom that is ``first`` to ``end``."""
+        if first == end:
+            return F.lit(first)
+        middle = (first + end) // 2
+        return F.when(F.col("customer_id") < edges[middle], among(first, middle)).otherwise(among(middle + 1, end))
+
+    return events.repartitionById(partitions, among(0, len(edges)))
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,10 @@ class _Compiler(PySparkCompiler):  # type: ignore[misc]
         """As ``visit_IsNull``."""
         return sge.Not(this=sge.paren(arg.is_(sge.Null())))
 
+    def visit_IsInf(self, op: Any, *, arg: Any) -> Any:  # noqa: N802, ARG002
+        """Ibis compares the expressions instead of their values, so that nothing is infinite."""
+        return arg.isin(self.POS_INF, self.NEG_INF)
+
     def visit_Divide(self, op: Any, *, left: Any, right: Any) -> Any:  # noqa: N802
         """What is divided by zero is infinite or NaN, not an error."""
         divided = sge.Div(this=sge.paren(left), expression=sge.paren(right))
@@ -111,6 +115,11 @@ class SparkSources:
         self._register(_NUMBER, "try_cast(text AS DOUBLE)", "double")
         self._register(_TIME, "try_cast(text AS TIMESTAMPTZ)", "timestamp")
 
+    @property
+    def partitions(self) -> int:
+        """How many parts events are shuffled into."""
+        return int(self._session.conf.get("spark.sql.shuffle.partitions"))
+
     def to_micros(self, time: ir.TimestampValue) -> ir.IntegerValue:
         """Microseconds since 1970 of a timestamp."""
         return _unix_micros(time.cast("timestamp('UTC')"))
@@ -138,7 +147,7 @@ class SparkSources:
 
     def frame(self, table: ir.Table) -> Any:
         """Return a table as a DataFrame of Spark, which computes nothing yet."""
-        return self._session.sql(_COMPILER.to_sqlglot(table).sql("spark"))
+        return self._session.sql(_COMPILER.to_sqlglot(table).sql(_COMPILER.dialect))
 
     def open(self, source: str, columns: Collection[str] | None = None) -> ir.Table:  # noqa: ARG002 – Spark prunes by itself
         """Return a source as a table.
@@ -237,9 +246,10 @@ def _session(settings: Spark) -> Any:
             raise ConfigError(
                 f'engine = "spark" needs Java 17 or later and the master {settings.master}, but: {said(error)}'
             ) from error
-        running.sparkContext.setLogLevel("ERROR")
+        running.sparkContext.setLogLevel("FATAL")  # what goes wrong is raised, what is tried again is nobody's business
     # What is set here must not change what the same Spark does for others.
     session = running.newSession()
+    ibis.pyspark.connect(session)  # without it Ibis lacks its options for Spark
     for key, value in {**settings.conf, **_MEANING}.items():
         if key in _MEANING or session.conf.isModifiable(key):
             session.conf.set(key, value)

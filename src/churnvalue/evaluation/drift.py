@@ -16,6 +16,7 @@ from churnvalue.config import Drift
 from churnvalue.errors import DriftError
 from churnvalue.evaluation.drift_domain import Domain
 from churnvalue.evaluation.drift_reference import Binned, Ints, Reference
+from churnvalue.language import _, translated
 
 _CHANCE = 1e-4  # of a column that has not moved to be taken for one that has
 _HALF = 0.5  # of the steady features: moved, they are worth a warning; moved far, a refusal
@@ -124,14 +125,20 @@ def judge(counts: DriftCounts, quarantined: float, limits: Drift, domain: Domain
     notes = list(dict.fromkeys([*refusals, *warnings]))
     if domain is not None and notes:
         notes.append(
-            f"a classifier tells customers now from then with AUC {domain.auc:.2f} (± {1.96 * domain.error:.2f}), most by"
-            f" {', '.join(domain.strongest)}"
+            _(
+                "a classifier tells customers now from then with AUC {auc:.2f} (± {error:.2f}), most by {strongest}",
+                auc=domain.auc,
+                error=1.96 * domain.error,
+                strongest=", ".join(domain.strongest),
+            )
         )
     if unscored := [one.title for one in reference.scores if one.name not in counts.counts]:
-        notes.append(f"{_named(unscored)} was foretold at training, but is not now")
+        notes.append(_("{unscored} was foretold at training, but is not now", unscored=_named(unscored)))
     return {
         "status": "refused" if refusals else "warn" if warnings else "ok",
-        "reference": f"{reference.customers:,} customers as of {clock.text(reference.cutoff)}",
+        "reference": _(
+            "{customers:,} customers as of {cutoff}", customers=reference.customers, cutoff=clock.text(reference.cutoff)
+        ),
         "customers": counts.customers,
         "domain_auc": None if domain is None else round(domain.auc, 4),
         "domain_error": None if domain is None else round(domain.error, 4),
@@ -174,18 +181,33 @@ def _refusals(features: list[_Moved], quarantined: float, counts: DriftCounts, l
     said = []
     if gone := [one.of.title for one in features if one.status == "gone"]:
         said.append(
-            f"nobody of {counts.customers:,} customers has a value of {_named(gone)}, which most had at training"
+            _(
+                "nobody of {customers:,} customers has a value of {gone}, which most had at training",
+                customers=counts.customers,
+                gone=_named(gone),
+            )
         )
     steady = [one for one in features if one.of.steady]
     far = [one for one in steady if one.sure and one.psi > limits.refuse]
     if counts.customers >= _ENOUGH and len(far) > _HALF * len(steady):
         said.append(
-            f"{len(far)} of {len(steady)} features have moved by a PSI above {limits.refuse:g}, most of all"
-            f" {_farthest(far)}"
+            _(
+                "{far} of {steady} features have moved by a PSI above {refuse:g}, most of all {farthest}",
+                far=len(far),
+                steady=len(steady),
+                refuse=limits.refuse,
+                farthest=_farthest(far),
+            )
         )
     before = counts.reference.quarantined
     if quarantined > max(before + _POINTS_TO_REFUSE, _TIMES_TO_REFUSE * before):
-        said.append(f"{quarantined:.1%} of the rows are quarantined, against {before:.1%} at training")
+        said.append(
+            _(
+                "{quarantined:.1%} of the rows are quarantined, against {before:.1%} at training",
+                quarantined=quarantined,
+                before=before,
+            )
+        )
     return said
 
 
@@ -196,27 +218,41 @@ def _warnings(
     steady = [one for one in features if one.of.steady]
     if constant := [one.of.title for one in steady if one.status == "constant"]:
         said.append(
-            f"everyone is alike in {_named(constant)}, unlike at training; see whether every source still delivers"
+            _(
+                "everyone is alike in {constant}, unlike at training; see whether every source still delivers",
+                constant=_named(constant),
+            )
         )
     drifted = [one for one in steady if one.sure and one.psi > limits.warn]
     if len(drifted) > _HALF * len(steady) or any(one.psi > limits.refuse for one in drifted):
         said.append(
-            f"{len(drifted)} of {len(steady)} features have moved by a PSI above {limits.warn:g}, most of all"
-            f" {_farthest(drifted)}"
+            _(
+                "{drifted} of {steady} features have moved by a PSI above {warn:g}, most of all {farthest}",
+                drifted=len(drifted),
+                steady=len(steady),
+                warn=limits.warn,
+                farthest=_farthest(drifted),
+            )
         )
     if moved := [one for one in scores if one.status == "warn"]:
-        said.append(f"scores have moved since training: {_farthest(moved)}")
+        said.append(_("scores have moved since training: {moved}", moved=_farthest(moved)))
     before = reference.quarantined
     if quarantined > max(before + _POINTS_TO_WARN, _TIMES_TO_WARN * before):
-        said.append(f"{quarantined:.1%} of the rows are quarantined, against {before:.1%} at training")
+        said.append(
+            _(
+                "{quarantined:.1%} of the rows are quarantined, against {before:.1%} at training",
+                quarantined=quarantined,
+                before=before,
+            )
+        )
     return said
 
 
 def _named(titles: list[str]) -> str:
-    more = f" and {len(titles) - _NAMED} more" if len(titles) > _NAMED else ""
-    return ", ".join(titles[:_NAMED]) + more
+    named = ", ".join(map(translated, titles[:_NAMED]))
+    return _("{named} and {more} more", named=named, more=len(titles) - _NAMED) if len(titles) > _NAMED else named
 
 
 def _farthest(moved: list[_Moved]) -> str:
     first = sorted(moved, key=lambda one: (-one.psi, one.of.name))[:_NAMED]
-    return ", ".join(f"{one.of.title} ({one.psi:.2f})" for one in first)
+    return ", ".join(f"{translated(one.of.title)} ({one.psi:.2f})" for one in first)

@@ -13,9 +13,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from churnvalue.errors import RegistryError
+from churnvalue.language import N_
 
 Ints = npt.NDArray[np.int64]
-SCORES = {"p_churn": "chance of leaving", "orders": "orders", "spend": "spend", "clv": "customer value"}
+SCORES = {"p_churn": N_("chance of leaving"), "orders": N_("orders"), "spend": N_("spend"), "clv": N_("customer value")}
 _FORMAT = 1
 _MOST_BINS = 10
 _FEWEST = 30  # customers a bin, so that neither chance nor a single customer shows in it

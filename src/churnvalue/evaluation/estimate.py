@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import t as student
 
+from churnvalue.language import _
+
 Floats = npt.NDArray[np.float64]
 CONFIDENCE = 0.95
 _FEWEST = 2
@@ -65,9 +67,9 @@ def t_interval(value: float, parts: Floats, degrees: float, effective: float, no
     square = float((parts**2).sum())
     se = square**0.5
     if not (np.isfinite(value) and np.isfinite(se)) or degrees < 1:
-        return unknown("too few customers for an interval")
+        return unknown(_("too few customers for an interval"))
     if se <= 0:
-        return unknown("all have the same outcome, so nothing tells how sure a difference would be")
+        return unknown(_("all have the same outcome, so nothing tells how sure a difference would be"))
     skewness = float((parts**3).sum()) / square**1.5
     reach = float(student.ppf(0.5 + CONFIDENCE / 2, degrees))
     low, high = (value - se * _unbent(place, skewness) for place in (reach, -reach))
@@ -96,7 +98,7 @@ def from_influence(value: float, influence: Floats, customers: npt.NDArray[np.in
     sums = np.bincount(customers, weights=influence).astype(np.float64)
     size = len(sums)
     if size < _FEWEST:
-        return unknown("at least 2 customers are needed")
+        return unknown(_("at least 2 customers are needed"))
     parts = sums * (np.sqrt(size / (size - 1)) / rows)
     return t_interval(value, parts, degrees_of_freedom(sums, size - 1.0), effective)
 

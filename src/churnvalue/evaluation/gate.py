@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churnvalue.evaluation.metrics import auc, normalised_gini, paired_bootstrap, spearman
+from churnvalue.language import _
 from churnvalue.models.definition import Gate
 
 Floats = npt.NDArray[np.float64]
@@ -57,7 +58,7 @@ class _Difference:
 
     @property
     def text(self) -> str:
-        return f"({self.ahead:+.4f}, {self.low:+.4f} to {self.high:+.4f})"
+        return _("({ahead:+.4f}, {low:+.4f} to {high:+.4f})", ahead=self.ahead, low=self.low, high=self.high)
 
 
 def against_baseline(model: str, gate: Gate, name: str, contest: Contest, seed: int) -> Verdict:
@@ -68,22 +69,43 @@ def against_baseline(model: str, gate: Gate, name: str, contest: Contest, seed: 
     found = _difference(gate, contest, seed)
     if not isfinite(found.rival) or found.low > 0:
         return Verdict()
-    said = f"{model}: {gate.metric} {found.own:.4f}"
+    places = {
+        "model": model, "metric": gate.metric, "own": found.own, "rival": found.rival, "name": name,
+        "customers": len(contest.actual), "difference": found.text,
+    }  # fmt: skip
     if isfinite(found.own) and found.ahead > -found.error:
-        told = f"{said} and {name}'s {found.rival:.4f} cannot be told apart on {len(contest.actual):,} customers {found.text}"
+        told = _(
+            "{model}: {metric} {own:.4f} and {name}'s {rival:.4f} cannot be told apart on {customers:,} customers {difference}",
+            **places,
+        )
         return Verdict(remarks=(told,))
-    return Verdict(reasons=(f"{said} does not beat {name} with {found.rival:.4f} {found.text}",))
+    refused = _("{model}: {metric} {own:.4f} does not beat {name} with {rival:.4f} {difference}", **places)
+    return Verdict(reasons=(refused,))
 
 
 def against_champion(model: str, gate: Gate, contest: Contest, seed: int) -> Verdict:
     """Return whether the candidate is worse than the champion beyond noise."""
     found = _difference(gate, contest, seed)
     if found.high < 0:
-        reason = f"{model}: {gate.metric} differs from the champion's by {found.ahead:+.4f}"
-        return Verdict(reasons=(f"{reason} ({found.low:+.4f} to {found.high:+.4f})",))
+        reason = _(
+            "{model}: {metric} differs from the champion's by {ahead:+.4f} ({low:+.4f} to {high:+.4f})",
+            model=model,
+            metric=gate.metric,
+            ahead=found.ahead,
+            low=found.low,
+            high=found.high,
+        )
+        return Verdict(reasons=(reason,))
     if found.ahead < 0:
-        told = f"{model}: {gate.metric} {found.own:.4f} is not worse than the champion's {found.rival:.4f} beyond noise"
-        return Verdict(remarks=(f"{told} {found.text}",))
+        told = _(
+            "{model}: {metric} {own:.4f} is not worse than the champion's {rival:.4f} beyond noise {difference}",
+            model=model,
+            metric=gate.metric,
+            own=found.own,
+            rival=found.rival,
+            difference=found.text,
+        )
+        return Verdict(remarks=(told,))
     return Verdict()
 
 

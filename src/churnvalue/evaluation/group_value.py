@@ -10,8 +10,9 @@ import pandas as pd
 from churnvalue.evaluation.estimate import Estimate, unknown
 from churnvalue.evaluation.experiment_size import customers_needed
 from churnvalue.evaluation.holdout import HELD_OUT, TREATED, difference
+from churnvalue.language import N_, _
 
-NO_HOLDOUT = "no customer of these was held out, so what would have happened anyway is not known"
+NO_HOLDOUT = N_("no customer of these was held out, so what would have happened anyway is not known")
 
 Floats = npt.NDArray[np.float64]
 
@@ -93,14 +94,14 @@ def group_value(plan: pd.DataFrame, happened: Happened, contrast: Contrast, by: 
 
     def measured(outcome: Floats, missing: str) -> Estimate:
         if not held_out:
-            return unknown(NO_HOLDOUT)
+            return unknown(_(NO_HOLDOUT))
         if not np.isfinite(outcome[rows]).all():
             return unknown(missing)
         return difference(outcome[rows], group, happened.covariates[rows], weight)
 
     stay = measured(happened.stayed, "")
-    kept = measured(happened.stayed * stake, "the plan does not say what is at stake")
-    profit = measured(happened.earned - happened.spent, "the log holds no amounts")
+    kept = measured(happened.stayed * stake, _("the plan does not say what is at stake"))
+    profit = measured(happened.earned - happened.spent, _("the log holds no amounts"))
     promised_stay, promised_kept = _mean(change[rows]), _mean((change * stake)[rows])
     expected = plan["expected_profit"].to_numpy(np.float64)[rows & (contrast.group == TREATED)]
     needed = customers_needed(promised_stay, stay.se, int(rows.sum())) if promised_stay and stay.se else None
@@ -117,4 +118,4 @@ def _mean(values: Floats) -> float | None:
 def _ratio(measured: Estimate, promised: float | None) -> Estimate:
     if not measured.known:
         return measured
-    return measured.times(1.0 / promised) if promised else unknown("the plan promises nothing here")
+    return measured.times(1.0 / promised) if promised else unknown(_("the plan promises nothing here"))

@@ -12,6 +12,7 @@ from scipy.stats import norm
 
 from churnvalue.errors import HistoryError
 from churnvalue.evaluation.estimate import CONFIDENCE, Estimate, degrees_of_freedom, effective_size, t_interval, unknown
+from churnvalue.language import _
 
 Floats = npt.NDArray[np.float64]
 TREATED, HELD_OUT, NEITHER = 1, 0, -1
@@ -56,7 +57,13 @@ def difference(
         )
     sizes = [int((group == one).sum()) for one in (TREATED, HELD_OUT)]
     if min(sizes) < _FEWEST:
-        return unknown(f"{sizes[0]} were treated and {sizes[1]} held out; at least 2 of each are needed")
+        return unknown(
+            _(
+                "{treated} were treated and {held_out} held out; at least 2 of each are needed",
+                treated=sizes[0],
+                held_out=sizes[1],
+            )
+        )
     two_outcomes = bool(np.isin(outcome[used], (0.0, 1.0)).all())
     chosen = _chosen(outcome, group, covariates, two_outcomes)
     alike = all(np.ptp(weight[group == one]) < 1e-12 for one in (TREATED, HELD_OUT))
@@ -72,7 +79,7 @@ def difference(
         parts=treated.parts - held_out.parts + moved,
         degrees=sum(variances) ** 2 / welch if welch > 0 else 1.0,
         effective=2.0 / sum(1.0 / effective_size(weight[group == one]) for one in (TREATED, HELD_OUT)),
-        note=f"adjusted for {chosen.shape[1]} covariates" if chosen.shape[1] else "",
+        note=_("adjusted for {count} covariates", count=chosen.shape[1]) if chosen.shape[1] else "",
     )
 
 

@@ -11,13 +11,14 @@ import pandas as pd
 from churnvalue.evaluation.baselines import NAMES as BASELINES
 from churnvalue.evaluation.baselines import Prediction
 from churnvalue.evaluation.metrics import amount_metrics, auc, average_precision, classification_metrics
+from churnvalue.language import ENGLISH, N_, _, language, translated
 
 OURS = "ours"
 _SIMPLE = {"recency", "last_window", "zero"}
 _TIE = 0.005  # of the rival's metric; less is chance on all but the largest bases
 Metrics = dict[str, float]
-_WORDS = {"recency": "recency", "last_window": "the last window repeated", "zero": "nothing",
-          "bg_nbd": "BG/NBD", "pareto_nbd": "Pareto/NBD", "champion": "the champion"}  # fmt: skip
+_WORDS = {"recency": N_("recency"), "last_window": N_("the last window repeated"), "zero": N_("nothing"),
+          "bg_nbd": "BG/NBD", "pareto_nbd": "Pareto/NBD", "champion": N_("the champion")}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -106,20 +107,23 @@ def grade(metrics: Mapping[str, Mapping[str, Metrics]]) -> Grade:
         matches_simple &= all(won for name, won in matched.items() if name in _SIMPLE)
         best = max(rivals, key=lambda name: rivals[name], default=None)
         if best is not None and rivals[best] > _TIE:
-            parts.append(_compared("leavers" if model == "churn" else "spend", ours / rivals[best] - 1, best))
+            parts.append(_compared(_("leavers") if model == "churn" else _("spend"), ours / rivals[best] - 1, best))
     error = metrics["churn"][OURS].get("calibration_error", 1.0)
-    parts.append(f"probabilities off by {100 * error:.1f} points on average")
+    parts.append(_("probabilities off by {points:.1f} points on average", points=100 * error))
     calibrated = "A" if error <= 0.02 else "B" if error <= 0.04 else "C"
     letter = calibrated if matches_all else "D" if matches_simple else "F"
-    return Grade(letter, "; ".join(parts).replace("%", " %"))
+    text = "; ".join(parts)
+    return Grade(letter, text.replace("%", " %") if language() == ENGLISH else text)
 
 
 def _compared(what: str, gain: float, rival: str) -> str:
     """Say how much better or worse than the best rival customers are ranked."""
-    name = _WORDS.get(rival, rival)
+    places = {"what": what, "rival": translated(_WORDS.get(rival, rival)), "gain": abs(gain)}
     if abs(gain) < 0.0005:
-        return f"ranks {what} as well as {name}"
-    return f"ranks {what} {abs(gain):.1%} {'better' if gain > 0 else 'worse'} than {name}"
+        return _("ranks {what} as well as {rival}", **places)
+    if gain > 0:
+        return _("ranks {what} {gain:.1%} better than {rival}", **places)
+    return _("ranks {what} {gain:.1%} worse than {rival}", **places)
 
 
 def flat(metrics: Mapping[str, Mapping[str, Metrics]]) -> dict[str, float]:

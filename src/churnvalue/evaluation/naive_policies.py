@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from churnvalue.language import N_, _
+
 Floats = npt.NDArray[np.float64]
 Objects = npt.NDArray[np.object_]
 
@@ -40,7 +42,9 @@ def naive_policies(candidates: Candidates, actions: tuple[str, ...], none: str) 
     nobody = np.full(size, none, dtype=object)
     policies = {"plan": given(planned), "none": given(nobody)}
     policies |= {
-        f"{action} for all": given(np.full(size, action, dtype=object)) for action in actions if action != none
+        _("{action} for all", action=action): given(np.full(size, action, dtype=object))
+        for action in actions
+        if action != none
     }
     chosen, counts = np.unique(planned[planned != none].astype(str), return_counts=True)
     if not len(chosen):
@@ -50,7 +54,7 @@ def naive_policies(candidates: Candidates, actions: tuple[str, ...], none: str) 
     each = candidates.cost.get(most, 0.0)
     reached = size if each <= 0 else min(size, int(spent / each + 1e-9))
     share = reached / size
-    policies["random"] = (1 - share) * given(nobody) + share * given(np.full(size, most, dtype=object))
+    policies[N_("random")] = (1 - share) * given(nobody) + share * given(np.full(size, most, dtype=object))
     for name, score in candidates.rankings.items():
         first = np.argsort(np.where(np.isnan(score), np.inf, -score), kind="stable")[:reached]
         choice = nobody.copy()

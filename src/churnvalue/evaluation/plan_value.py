@@ -10,13 +10,14 @@ from churnvalue.contacts import NO_ACTION, SampleRatio, sample_ratio
 from churnvalue.decisions.assignment import HOLDOUT
 from churnvalue.errors import OutputError
 from churnvalue.evaluation.estimate import Estimate, unknown
-from churnvalue.evaluation.group_value import NO_HOLDOUT, Contrast, GroupValue, Happened, group_value
+from churnvalue.evaluation.group_value import Contrast, GroupValue, Happened, group_value
 from churnvalue.evaluation.holdout import HELD_OUT, NEITHER, TREATED, difference
 from churnvalue.evaluation.policy_table import PolicyValue, policy_table
+from churnvalue.language import N_, _
 
 NEEDED = ("customer_id", "tier", "action", "group", "propensity", "eligible", "cost", "evidence", "expected_profit")
 ADDED = ("planned_action", "p_stay_change", "stake")
-CHOSEN, EXPLORED = "chosen by the plan", "only explored"
+CHOSEN, EXPLORED = N_("chosen by the plan"), N_("only explored")
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -59,8 +60,11 @@ def plan_value(plan: pd.DataFrame, happened: Happened, holdout: float) -> PlanVa
     notes = []
     if old:
         notes.append(
-            f"The plan has no column {', '.join(old)}: whom it chose among those held out is not known, so all eligible"
-            " customers are compared as they were run, and promises cannot be checked. Make the next plan anew."
+            _(
+                "The plan has no column {old}: whom it chose among those held out is not known, so all eligible "
+                "customers are compared as they were run, and promises cannot be checked. Make the next plan anew.",
+                old=", ".join(old),
+            )
         )
     contrasts = {CHOSEN: _as_run(plan, plan["eligible"].to_numpy(bool))} if old else _contrasts(plan)
     chosen = contrasts[CHOSEN]
@@ -83,13 +87,23 @@ def plan_value(plan: pd.DataFrame, happened: Happened, holdout: float) -> PlanVa
         )
         if not ratio.fits:
             notes.append(
-                f"{held_out:,} of {len(plan):,} customers are held out where {holdout:.1%} should be: something else than"
-                " the draw decided it, so no difference can be trusted."
+                _(
+                    "{held_out:,} of {plan:,} customers are held out where {holdout:.1%} should be: something else than "
+                    "the draw decided it, so no difference can be trusted.",
+                    held_out=held_out,
+                    plan=len(plan),
+                    holdout=holdout,
+                )
             )
     fallback = None
     if not (chosen.group[chosen.rows] == HELD_OUT).any():
         fallback = _against_the_scores(plan, happened)
-        notes.append(NO_HOLDOUT[0].upper() + NO_HOLDOUT[1:] + ". Set [retention] holdout above 0 for the next plan.")
+        notes.append(
+            _(
+                "No customer of these was held out, so what would have happened anyway is not known. Set [retention] holdout "
+                "above 0 for the next plan."
+            )
+        )
     policies = () if old else policy_table(plan, happened)
     return PlanValue(tuple(groups), policies, ratio, fallback, tuple(notes))
 
@@ -132,7 +146,7 @@ def _against_the_scores(plan: pd.DataFrame, happened: Happened) -> Estimate:
     """Staying beyond what the scores foretold, of those treated less that of the others: no experiment, and not sure."""
     if happened.p_churn is None or not np.isfinite(happened.p_churn).all():
         return unknown(
-            "without a hold-out only the scores could tell what would have happened, and they are not at hand"
+            _("without a hold-out only the scores could tell what would have happened, and they are not at hand")
         )
     group = np.where(plan["action"].to_numpy() == NO_ACTION, HELD_OUT, TREATED).astype(np.int64)
     return difference(happened.stayed - (1.0 - happened.p_churn), group)

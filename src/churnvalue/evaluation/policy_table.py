@@ -12,6 +12,7 @@ from churnvalue.evaluation.estimate import Estimate, unknown
 from churnvalue.evaluation.group_value import Happened
 from churnvalue.evaluation.naive_policies import Candidates, naive_policies
 from churnvalue.evaluation.policy_value import METHODS, Logged, Method, Support, advantage, support, value
+from churnvalue.language import _
 
 _UNCOVERED = 3.0  # standard errors
 _FEWEST = 20.0  # with fewer, intervals hold the truth too seldom
@@ -83,8 +84,14 @@ def _row(logged: Logged, named: tuple[str, Floats], plan: Floats, outcome: str) 
 def _uncovered(backing: Support, customers: int) -> str:
     """Say where a policy would have done what could not happen: its weights then sum to less than the customers."""
     if backing.effective < _FEWEST:
-        return f"too few got what this policy would have done: they tell as much as {backing.effective:.0f} customers"
+        return _(
+            "too few got what this policy would have done: they tell as much as {effective:.0f} customers",
+            effective=backing.effective,
+        )
     error = backing.covered * np.sqrt(max(1.0 / backing.effective - 1.0 / customers, 0.0))
     if abs(backing.covered - 1.0) <= _UNCOVERED * error + 1e-9:
         return ""
-    return f"the log covers {backing.covered:.0%} of what this policy would have done; nobody else could have got that"
+    return _(
+        "the log covers {covered:.0%} of what this policy would have done; nobody else could have got that",
+        covered=backing.covered,
+    )

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from churnvalue.errors import HistoryError
 from churnvalue.evaluation.estimate import Estimate, effective_size, from_influence, unknown
+from churnvalue.language import _
 
 Floats = npt.NDArray[np.float64]
 Method = Literal["ips", "snips", "dr"]
@@ -136,7 +137,7 @@ def advantage(logged: Logged, policy: Floats, rival: Floats, method: Method) -> 
     if note := _untold(logged, policy) or _untold(logged, rival):
         return unknown(note)
     if np.array_equal(policy, rival):
-        return unknown("both policies do the same")
+        return unknown(_("both policies do the same"))
     (ours, own), (theirs, others) = (_influence(logged, one, method) for one in (policy, rival))
     effective = min(effective_size(_weight(logged, one)) for one in (policy, rival))
     return from_influence(ours - theirs, own - others, logged.customer, effective)
@@ -149,7 +150,7 @@ def _weight(logged: Logged, policy: Floats) -> Floats:
 def _untold(logged: Logged, policy: Floats) -> str:
     """Return why the log cannot tell of a policy; empty if it can."""
     if not len(policy) or (policy.sum(axis=1) < 1.0 - 1e-9).any() or not _weight(logged, policy).any():
-        return "nobody in the log got what this policy would have done"
+        return _("nobody in the log got what this policy would have done")
     return ""
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from churnvalue.evaluation.estimate import Estimate, unknown
 from churnvalue.evaluation.experiment_size import customers_needed
 from churnvalue.evaluation.policy_value import Logged, advantage, support, value
+from churnvalue.language import _
 
 BEST, OTHER = "best", "other"
 _WORTHWHILE = 0.1  # of the share that answers: the gain that an experiment should be able to see
@@ -53,7 +54,7 @@ def sends_value(sends: pd.DataFrame, answered: Floats) -> SendsValue:
     explored = int((~best).sum())
     share = float(answered.mean()) if len(answered) else None
     if not len(sends) or not explored or best.all():
-        note = "hours were not varied at random, so whether the chosen ones are better cannot be told"
+        note = _("hours were not varied at random, so whether the chosen ones are better cannot be told")
         nothing = unknown(note)
         return SendsValue(
             len(sends), explored, share, nothing, nothing, nothing, 0.0, None, note[0].upper() + note[1:] + "."
@@ -77,9 +78,16 @@ def sends_value(sends: pd.DataFrame, answered: Floats) -> SendsValue:
 
 def _words(more: Estimate, needed: int | None) -> str:
     if more.value is None or more.low is None or more.high is None:
-        return f"Whether the chosen hours are better cannot be told: {more.note}."
-    change = f"{100 * more.value:+.1f} points ({100 * more.low:+.1f} to {100 * more.high:+.1f})"
+        return _("Whether the chosen hours are better cannot be told: {why}.", why=more.note)
+    change = _(
+        "{change:+.1f} points ({low:+.1f} to {high:+.1f})",
+        change=100 * more.value,
+        low=100 * more.low,
+        high=100 * more.high,
+    )
     if more.conclusive:
-        return f"The chosen hours change the share answered by {change} against hours drawn at random."
-    enough = "" if needed is None else f" About {needed:,} sends would show a gain of a tenth."
-    return f"The chosen hours are not told apart from hours drawn at random: {change}.{enough}"
+        return _("The chosen hours change the share answered by {change} against hours drawn at random.", change=change)
+    told = _("The chosen hours are not told apart from hours drawn at random: {change}.", change=change)
+    if needed is None:
+        return told
+    return told + " " + _("About {needed:,} sends would show a gain of a tenth.", needed=needed)

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from churnvalue.clock import DAY, Micros, text
 from churnvalue.events.account import Account
+from churnvalue.language import _
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int16] | npt.NDArray[np.int32]
@@ -82,7 +83,13 @@ class EventLog:
 
 def describe(log: EventLog) -> str:
     """Return one line on what the log holds."""
-    return (
-        f"{len(log):,} events of {len(log.customers):,} customers, {text(log.first)} to {text(log.observed_until)}, "
-        f"{log.account.refused:,} of {log.account.read:,} rows quarantined"
+    return _(
+        "{events:,} events of {customers:,} customers, {first} to {observed_until}, {refused:,} of {read:,} "
+        "rows quarantined",
+        events=len(log),
+        customers=len(log.customers),
+        first=text(log.first),
+        observed_until=text(log.observed_until),
+        refused=log.account.refused,
+        read=log.account.read,
     )

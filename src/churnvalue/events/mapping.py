@@ -11,6 +11,7 @@ from churnvalue.config import FromColumn
 from churnvalue.events.source import Dialect, Source
 from churnvalue.events.times import EARLIEST, LATEST, Times, read_times
 from churnvalue.events.values import identifier, number
+from churnvalue.language import N_
 
 LARGEST_AMOUNT = 1e12
 TEXTS = ("order_id", "category", "channel", "campaign")
@@ -68,13 +69,13 @@ def _reason(mapped: ir.Table) -> ir.StringValue:
     """Why a row cannot be used; null where it can."""
     amount, quantity = mapped.amount, mapped.quantity
     return ibis.cases(
-        (mapped.customer_id.isnull(), "no customer id"),
-        (mapped.event_time.isnull(), "no readable time"),
-        ((mapped.event_time < EARLIEST) | (mapped.event_time >= LATEST), "time outside 1900 to 2099"),
-        (mapped.known_at.isnull(), "no readable time of knowledge (known_at)"),
-        (mapped.kind.isnull(), "no kind of event"),
-        (amount.isnan() | amount.isinf(), "amount is not a finite number"),
-        (amount.abs() > LARGEST_AMOUNT, "amount beyond a trillion"),
-        (quantity.isnan() | (quantity.abs() > LARGEST_AMOUNT), "quantity is not a number below a trillion"),
+        (mapped.customer_id.isnull(), N_("no customer id")),
+        (mapped.event_time.isnull(), N_("no readable time")),
+        ((mapped.event_time < EARLIEST) | (mapped.event_time >= LATEST), N_("time outside 1900 to 2099")),
+        (mapped.known_at.isnull(), N_("no readable time of knowledge (known_at)")),
+        (mapped.kind.isnull(), N_("no kind of event")),
+        (amount.isnan() | amount.isinf(), N_("amount is not a finite number")),
+        (amount.abs() > LARGEST_AMOUNT, N_("amount beyond a trillion")),
+        (quantity.isnan() | (quantity.abs() > LARGEST_AMOUNT), N_("quantity is not a number below a trillion")),
         else_=ibis.null("string"),
     )

@@ -59,7 +59,7 @@ class LogStream:
         self._kept = kept
 
     def each(self, function: Callable[[EventLog], Said]) -> Iterator[Said]:
-        """Give what a function says of each chunk, in any order; engines may take it to where the events are."""
+        """Give what a function says of each chunk, in their order; an engine may take the function to the events instead."""
         yield from map(function, self.chunks())
 
     def _ranges(self, edges: np.ndarray, stack: ExitStack) -> Iterator[tuple[int, int, pa.Table]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from churnvalue.errors import DefinitionError, near_match
 from churnvalue.features.sentences import Sentence, words
+from churnvalue.language import _
 from churnvalue.views import Column, History
 
 Parameter = str | int | None
@@ -74,7 +75,7 @@ class Feature:
         >>> expand([{"use": "event_count", "kind": "purchase", "days": 30}])[0].title
         'number of purchases in the last 30 days'
         """
-        return _FAMILIES[self.use].title.format(**words(dict(self.parameters)))
+        return _(_FAMILIES[self.use].title, **words(dict(self.parameters)))
 
     def say(self, value: float) -> str:
         """Return in words what ``value`` says about a customer."""

@@ -5,15 +5,23 @@ from dataclasses import dataclass
 from decimal import Decimal
 from math import isnan
 
+from churnvalue.language import ENGLISH, _, language, ngettext
+
 _SINGULAR = {
     "days": "day", "lines": "line", "units": "unit", "returns": "return", "tickets": "ticket", "categories": "category",
     "different categories": "category",
 }  # fmt: skip
 _ONE_OF_MANY = re.compile(rf"((?<![\d.,])1 )({'|'.join(_SINGULAR)})\b")
 _NOUNS = {
+    "event": ("event", "events"),
+    "purchase": ("purchase", "purchases"),
+    "return": ("return", "returns"),
+    "visit": ("visit", "visits"),
+    "ticket": ("ticket", "tickets"),
     "message_sent": ("message received", "messages received"),
     "message_open": ("message opened", "messages opened"),
     "message_click": ("click on a message", "clicks on messages"),
+    "unsubscribe": ("unsubscribe", "unsubscribes"),
 }
 
 
@@ -37,7 +45,8 @@ class Sentence:
         places = words(parameters)
         places["events"] = noun(str(parameters.get("kind") or "event"), value)
         if isnan(value):
-            return (self.absent or f"not known: {self.general}").format(value="–", percent="–", **places)
+            absent = self.absent and _(self.absent, value="–", percent="–", **places)
+            return absent or _("not known: {what}", what=_(self.general, value="–", percent="–", **places))
         template, percent = self.general, value
         if value == 0 and self.zero:
             template = self.zero
@@ -45,7 +54,10 @@ class Sentence:
             template, percent = self.less, 1 - value
         elif self.more and round(value, 2) > 1:
             template, percent = self.more, value - 1
-        said = template.format(value=number(value), percent=f"{percent:,.0%}".replace("%", " %"), **places)
+        share = _("{percent:,.0f} %", percent=100 * percent)
+        said = _(template, value=number(value), percent=share, **places)
+        if language() != ENGLISH:
+            return said
         return _ONE_OF_MANY.sub(lambda match: match.group(1) + _SINGULAR[match.group(2)], said)
 
 
@@ -53,7 +65,7 @@ def words(parameters: dict[str, str | int | None]) -> dict[str, str]:
     """Return what the places of a template stand for, but for the value."""
     kind, days = str(parameters.get("kind") or "event"), parameters.get("days")
     given = {name: str(part) for name, part in parameters.items()}
-    window = f"in the last {days} days" if days else "so far"
+    window = _("in the last {days} days", days=days) if days else _("so far")
     return {**given, "thing": noun(kind, 1), "things": noun(kind), "in_days": window}
 
 
@@ -63,8 +75,9 @@ def noun(kind: str, count: float | None = None) -> str:
     >>> noun("purchase", 1), noun("message_open", 3)
     ('purchase', 'messages opened')
     """
-    singular, plural = _NOUNS.get(kind, (kind.replace("_", " "), kind.replace("_", " ") + "s"))
-    return singular if count == 1 else plural
+    name = kind.replace("_", " ")
+    singular, plural = _NOUNS.get(kind, (name, f"{name}s" if language() == ENGLISH else name))
+    return ngettext(singular, plural, 2 if count is None else count)
 
 
 def number(value: float) -> str:

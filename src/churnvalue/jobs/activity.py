@@ -9,6 +9,7 @@ import numpy.typing as npt
 from churnvalue import clock
 from churnvalue.clock import DAY
 from churnvalue.events.log import EventLog
+from churnvalue.language import _, translated
 from churnvalue.sweep import customer_of, rows_of
 from churnvalue.timing.habit import SlotHabit
 from churnvalue.timing.machine_made import machine_made
@@ -53,8 +54,12 @@ class Activity:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was left out, in words."""
-        said = ", ".join(f"{events:,} for {reason}" for reason, events in sorted(self.left_out.items()) if events)
-        return (f"Events left out of the hours of activity as made by machines: {said}.",) if said else ()
+        said = ", ".join(
+            _("{events:,} for {reason}", events=events, reason=translated(reason))
+            for reason, events in sorted(self.left_out.items())
+            if events
+        )
+        return (_("Events left out of the hours of activity as made by machines: {said}.", said=said),) if said else ()
 
 
 def read_activity(log: EventLog, outcome: str, cutoff: int) -> Activity:

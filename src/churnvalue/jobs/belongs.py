@@ -10,6 +10,7 @@ from churnvalue import clock
 from churnvalue.clock import DAY
 from churnvalue.errors import OutputError
 from churnvalue.events.log import EventLog
+from churnvalue.language import _
 
 
 def require_project(facts: Mapping[str, Any], project: str, folder: Path) -> None:
@@ -63,12 +64,21 @@ def doubts(scores: pd.DataFrame, log: EventLog, cutoff: int) -> tuple[str, ...]:
     notes = []
     if cutoff - log.observed_until >= DAY:
         notes.append(
-            f"The scores are as of {clock.text(cutoff)}, but the log ends at {clock.text(log.observed_until)}: what customers"
-            f" did or asked for in the {(cutoff - log.observed_until) // DAY:,} days between is not known to this plan."
+            _(
+                "The scores are as of {cutoff}, but the log ends at {observed_until}: what customers did or asked "
+                "for in the {days:,} days between is not known to this plan.",
+                cutoff=clock.text(cutoff),
+                observed_until=clock.text(log.observed_until),
+                days=(cutoff - log.observed_until) // DAY,
+            )
         )
     if unknown := strangers(scores["customer_id"], log):
         notes.append(
-            f"{unknown:,} of {len(scores):,} scored customers are not in the log: they are planned by their scores alone, nobody"
-            " of them is left alone by [retention] exclude, and their hours are those of everyone."
+            _(
+                "{unknown:,} of {scores:,} scored customers are not in the log: they are planned by their scores "
+                "alone, nobody of them is left alone by [retention] exclude, and their hours are those of everyone.",
+                unknown=unknown,
+                scores=len(scores),
+            )
         )
     return tuple(notes)

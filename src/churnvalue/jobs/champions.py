@@ -4,15 +4,21 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pandas as pd
 
 from churnvalue.config import Config
 from churnvalue.errors import ConfigError, OutputError, RegistryError
+from churnvalue.evaluation.drift_reference import Reference
 from churnvalue.features import Feature
-from churnvalue.jobs.registered import Registered, load
+from churnvalue.jobs.drift import read_reference
+from churnvalue.jobs.registered import Registered, files_of, load
 from churnvalue.models.customer_value import ValueModel
 from churnvalue.models.definition import NAMES
+from churnvalue.models.digests import write_digests
 from churnvalue.models.outcome_models import ChurnModel, SpendModel
 from churnvalue.models.serving import read_features
 from churnvalue.tracking import Keys, Tracker, UnreachableError, open_tracker
@@ -25,11 +31,15 @@ _log = logging.getLogger(__name__)  # what a person should hear, without a part 
 
 @dataclass(frozen=True)
 class Champions:
-    """The champion of each model with its version, and every feature that they read, as they were trained with it."""
+    """The champion of each model with its version, and every feature that they read, as they were trained with it.
+
+    ``reference`` is what drift is told by; None if the churn model was registered without one.
+    """
 
     models: dict[str, Registered]
     versions: dict[str, int]
     features: tuple[Feature, ...]
+    reference: Reference | None = None
 
     @property
     def churn(self) -> ChurnModel:
@@ -50,6 +60,11 @@ class Champions:
         model = self.models["value"]
         assert isinstance(model, ValueModel)
         return model
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Champions travel to other processes as the text that they are kept as; no model is pickled."""
+        texts = {name: files_of(model, self.features) for name, model in self.models.items()}
+        return _from_texts, (texts, self.versions)
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the outputs of all models, side by side."""
@@ -122,6 +137,20 @@ def _pin(config: Config, packages: Mapping[str, Package]) -> None:
         _log.warning("The champions could not be pinned for when the server is away: %s", error)
 
 
+def _from_texts(texts: Mapping[str, Mapping[str, str]], versions: Mapping[str, int]) -> Champions:
+    """Return champions from the text of their files; without the reference, which is not part of what they say."""
+    packages = {}
+    with TemporaryDirectory() as folder:
+        for name, files in texts.items():
+            packages[name] = Package(versions[name], Path(folder) / name)
+            own = packages[name].folder / MODEL_FILES
+            own.mkdir(parents=True)
+            for file, text in files.items():
+                (own / file).write_text(text, encoding="utf-8")
+            write_digests(own)
+        return _loaded(packages)
+
+
 def _loaded(packages: Mapping[str, Package]) -> Champions:
     folders = {name: package.folder / MODEL_FILES for name, package in packages.items()}
     versions = {name: package.version for name, package in packages.items()}
@@ -131,4 +160,4 @@ def _loaded(packages: Mapping[str, Package]) -> Champions:
         # These champions learnt from a log without amounts; a spend model left over speaks of another log.
         loaded.pop("spend", None)
         versions.pop("spend", None)
-    return Champions(loaded, versions, features)
+    return Champions(loaded, versions, features, read_reference(folders["churn"]))

@@ -12,6 +12,7 @@ from churnvalue.errors import HistoryError
 from churnvalue.events.log import EventLog
 from churnvalue.features import expand
 from churnvalue.frames import training_frame
+from churnvalue.language import N_, _, term, translated
 from churnvalue.snapshots import training_cutoffs
 
 _ENOUGH_CUSTOMERS = 500
@@ -62,20 +63,28 @@ def check(config: Config) -> Readiness:
 def _rows(log: EventLog) -> list[Finding]:
     account = log.account
     share = account.kept / account.read
-    lines = [Finding("ok", "rows", f"{account.kept:,} of {account.read:,} rows can be used ({share:.1%})")]
+    lines = [
+        Finding(
+            "ok",
+            "rows",
+            _("{kept:,} of {read:,} rows can be used ({share:.1%})", kept=account.kept, read=account.read, share=share),
+        )
+    ]
     lines += [
-        Finding("note", "quarantined", f"{rows:,} rows: {reason}") for reason, rows in account.quarantined.items()
+        Finding("note", "quarantined", _("{rows:,} rows: {reason}", rows=rows, reason=translated(reason))) for reason, rows in account.quarantined.items()
     ]
     if account.duplicates:
         lines.append(
             Finding(
                 "note",
                 "duplicates",
-                f"{account.duplicates:,} rows repeat another in every column; counted once",
+                _("{duplicates:,} rows repeat another in every column; counted once", duplicates=account.duplicates),
             )
         )
     if account.later:
-        lines.append(Finding("note", "later", f"{account.later:,} rows lie after observed_until; left out"))
+        lines.append(
+            Finding("note", "later", _("{later:,} rows lie after observed_until; left out", later=account.later))
+        )
     return lines
 
 
@@ -87,7 +96,18 @@ def _columns(config: Config) -> list[Finding]:
         idle = sorted(name for name in columns if not _plays_a_part(name, source, config))
         if idle:
             named = ", ".join(idle[:_MOST_NAMES]) + (", …" if len(idle) > _MOST_NAMES else "")
-            lines.append(Finding("note", "columns", f"{len(idle):,} columns of {source.source} play no part: {named}"))
+            lines.append(
+                Finding(
+                    "note",
+                    "columns",
+                    _(
+                        "{idle:,} columns of {source} play no part: {named}",
+                        idle=len(idle),
+                        source=source.source,
+                        named=named,
+                    ),
+                )
+            )
     return lines
 
 
@@ -100,38 +120,58 @@ def _plays_a_part(column: str, source: EventSource, config: Config) -> bool:
 
 def _contents(log: EventLog, config: Config) -> list[Finding]:
     days = (log.observed_until - log.first) // clock.DAY
-    kinds = ", ".join(f"{count:,} × {kind}" for kind, count in log.kinds.items())
+    kinds = ", ".join(f"{count:,} × {term(kind)}" for kind, count in log.kinds.items())
     wanted = {config.outcome.kind, config.population.kind} - set(log.kinds)
     lines = [
-        Finding("ok", "events", f"{len(log):,} events of {len(log.customers):,} customers: {kinds}"),
-        Finding("ok", "history", f"{days:,} days, {clock.text(log.first)} to {clock.text(log.observed_until)}"),
+        Finding(
+            "ok",
+            "events",
+            _(
+                "{events:,} events of {customers:,} customers: {kinds}",
+                events=len(log),
+                customers=len(log.customers),
+                kinds=kinds,
+            ),
+        ),
+        Finding(
+            "ok",
+            "history",
+            _(
+                "{days:,} days, {first} to {observed_until}",
+                days=days,
+                first=clock.text(log.first),
+                observed_until=clock.text(log.observed_until),
+            ),
+        ),
     ]
     if wanted:
         lines.append(
             Finding(
                 "missing",
                 "kinds",
-                f"no event of kind {', '.join(sorted(wanted))}, which the configuration foretells",
+                _("no event of kind {wanted}, which the configuration foretells", wanted=", ".join(sorted(wanted))),
             )
         )
     if not log.pays(config.outcome.kind):
-        lines.append(Finding("note", "amounts", "no amounts: spend and value will not be foretold. Map columns.amount"))
+        lines.append(
+            Finding("note", "amounts", _("no amounts: spend and value will not be foretold. Map columns.amount"))
+        )
     if log.days_only:
         lines.append(
             Finding(
                 "note",
                 "hours",
-                "times know the day only: sends are planned by weekday, at timing.default_hour",
+                _("times know the day only: sends are planned by weekday, at timing.default_hour"),
             )
         )
     if "return" not in log.kinds:
-        lines.append(Finding("note", "returns", "no returns: value will not know who sends goods back"))
+        lines.append(Finding("note", "returns", _("no returns: value will not know who sends goods back")))
     if not {"ticket", "message_sent"} & set(log.kinds):
         lines.append(
             Finding(
                 "note",
                 "service",
-                "no tickets or messages: cost to serve and response to messages stay unknown",
+                _("no tickets or messages: cost to serve and response to messages stay unknown"),
             )
         )
     return lines
@@ -155,30 +195,42 @@ def _sizes(cutoffs: pd.DataFrame, config: Config) -> list[Finding]:
         Finding(
             "ok",
             "cutoffs",
-            f"{len(cutoffs)} closed cutoffs of {config.outcome.horizon_days} days, newest {newest['cutoff']:%Y-%m-%d}",
+            _(
+                "{cutoffs} closed cutoffs of {horizon_days} days, newest {cutoff:%Y-%m-%d}",
+                cutoffs=len(cutoffs),
+                horizon_days=config.outcome.horizon_days,
+                cutoff=newest["cutoff"],
+            ),
         )
     ]
     span = pd.Timedelta(days=config.outcome.horizon_days)
     if newest["cutoff"] - cutoffs["cutoff"].iloc[0] < span:
         lines.append(
-            Finding("note", "history", "less than two horizons apart: models cannot be judged on a later window")
+            Finding("note", "history", _("less than two horizons apart: models cannot be judged on a later window"))
         )
     if newest["customers"] < _ENOUGH_CUSTOMERS:
         lines.append(
             Finding(
                 "note",
                 "customers",
-                f"{newest['customers']:,} customers; {_ENOUGH_CUSTOMERS} make models steady",
+                _(
+                    "{customers:,} customers; {enough_customers} make models steady",
+                    customers=newest["customers"],
+                    enough_customers=_ENOUGH_CUSTOMERS,
+                ),
             )
         )
-    for name, words in (("left", "left"), ("bought", "bought again")):
+    for name, words in (
+        ("left", N_("{customers:,} customers left at the newest cutoff; {wanted} are wanted")),
+        ("bought", N_("{customers:,} customers bought again at the newest cutoff; {wanted} are wanted")),
+    ):
         if newest[name] < _ENOUGH_OF_EACH:
             level = "missing" if cutoffs[name].sum() < 10 else "note"
             lines.append(
                 Finding(
                     level,
                     "outcomes",
-                    f"{newest[name]:,} customers {words} at the newest cutoff; {_ENOUGH_OF_EACH} are wanted",
+                    _(words, customers=newest[name], wanted=_ENOUGH_OF_EACH),
                 )
             )
     return lines

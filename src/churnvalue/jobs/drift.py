@@ -1,16 +1,24 @@
 """The reference that travels with the churn model, and what a scoring needs to compare itself with it."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from churnvalue import clock
 from churnvalue.config import Config, Population
+from churnvalue.errors import HistoryError
+from churnvalue.evaluation.drift import DriftCounts, judge
 from churnvalue.evaluation.drift_domain import MOST_CUSTOMERS, Domain, tell_apart
 from churnvalue.evaluation.drift_reference import SCORES, Reference, binned
 from churnvalue.events.account import Account
+from churnvalue.events.assembly import concatenated
 from churnvalue.events.log import EventLog
 from churnvalue.events.selection import of_customers
 from churnvalue.features import Feature
@@ -19,6 +27,7 @@ from churnvalue.jobs.registered import Registered
 from churnvalue.models.digests import verify_digests
 
 REFERENCE = "reference.json"
+Glimpse = tuple[DriftCounts, EventLog]
 
 
 def training_reference(
@@ -70,13 +79,54 @@ def is_steady(feature: Feature, history_days: int, who: Population) -> bool:
     return isinstance(days, int) and 2 * days <= history_days
 
 
+@dataclass(frozen=True)
+class Eye:
+    """What sees a range of customers, wherever they are scored; ``drawn`` are those looked at closely, None for all."""
+
+    reference: Reference
+    drawn: pa.StringArray | None
+
+    def see(self, log: EventLog, frame: pd.DataFrame, predicted: pd.DataFrame) -> Glimpse:
+        """Return counts of the features and scores of those in the population, and the log of those who are drawn."""
+        counts = DriftCounts(self.reference).add(frame, predicted)
+        if self.drawn is None:
+            return counts, log
+        return counts, of_customers(log, pc.is_in(log.customers, self.drawn).to_numpy(zero_copy_only=False))
+
+
+class Watch:
+    """Watches for drift while the customers of a log are scored, a range of them after the other."""
+
+    def __init__(self, reference: Reference, customers: pa.StringArray, seed: int) -> None:
+        """``customers`` are those of the whole log, of whom at most 20,000 are drawn for the classifier."""
+        drawn = None
+        if len(customers) > MOST_CUSTOMERS:
+            chosen = np.random.default_rng(seed).choice(len(customers), MOST_CUSTOMERS, replace=False)
+            drawn = customers.take(pa.array(np.sort(chosen)))
+        self.eye = Eye(reference, drawn)
+        self._counts = DriftCounts(reference)
+        self._samples: list[EventLog] = []
+
+    def add(self, seen: Glimpse) -> None:
+        """Add what ``eye`` saw of the next range of customers."""
+        counts, sample = seen
+        self._counts = self._counts.merge(counts)
+        self._samples.append(sample)
+
+    def verdict(self, account: Account, features: Sequence[Feature], cutoff: int, config: Config) -> dict[str, Any]:
+        """Return what has drifted, as facts for a manifest; see ``judge``."""
+        found = None
+        with suppress(HistoryError):  # where nobody was then, nobody can be told from them
+            found = domain(concatenated(self._samples), self._counts.reference, features, cutoff, config)
+        return judge(self._counts, quarantined_share(account), config.drift, found)
+
+
 def domain(
     log: EventLog, reference: Reference, features: Sequence[Feature], cutoff: int, config: Config
 ) -> Domain | None:
     """Return how well customers at ``cutoff`` can be told from those as of the reference, both computed from the same log.
 
-    By steady features alone, for at most 20,000 customers of the log. None where the cutoff is not after the reference's, or
-    either population has too few customers.
+    By steady features alone. None where the cutoff is not after the reference's, or either population has too few customers.
 
     Raises:
         HistoryError: If a population is empty.
@@ -85,16 +135,5 @@ def domain(
     compared = [feature for feature in features if feature.name in steady]
     if reference.cutoff >= cutoff or not compared:
         return None
-    some = _sample(log, config.training.seed)
-    then, now = (feature_frame(some, compared, time, config.population) for time in (reference.cutoff, cutoff))
+    then, now = (feature_frame(log, compared, time, config.population) for time in (reference.cutoff, cutoff))
     return tell_apart(then, now, config.training.seed)
-
-
-def _sample(log: EventLog, seed: int) -> EventLog:
-    """Return the log of at most 20,000 customers, drawn at random."""
-    everyone = len(log.customers)
-    if everyone <= MOST_CUSTOMERS:
-        return log
-    kept = np.zeros(everyone, dtype=np.bool_)
-    kept[np.random.default_rng(seed).choice(everyone, MOST_CUSTOMERS, replace=False)] = True
-    return of_customers(log, kept)

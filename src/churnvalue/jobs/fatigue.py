@@ -6,6 +6,7 @@ import pandas as pd
 from churnvalue import clock
 from churnvalue.decisions.sending.fatigue import ASSUMED_RATES, WEEK, WORTH_SENDS, recent_sends, unsubscribe_rates
 from churnvalue.events.log import EventLog
+from churnvalue.language import _
 from churnvalue.sweep import customer_of, rows_of
 
 SENT, UNSUBSCRIBED = "message_sent", "unsubscribe"
@@ -34,8 +35,13 @@ def leaving_rates(log: EventLog, cutoff: int) -> tuple[tuple[float, ...], str]:
     over = log.event_time[sent] < cutoff - WEEK
     if over.sum() < WORTH_SENDS or not len(lost):
         return ASSUMED_RATES, (
-            f"How often messages make customers unsubscribe is an assumption, {100 * ASSUMED_RATES[0]:.1f} % and more after"
-            f" several in a week: the log holds {int(over.sum()):,} messages and {len(lost):,} unsubscribings."
+            _(
+                "How often messages make customers unsubscribe is an assumption, {share:.1f} % and more "
+                "after several in a week: the log holds {messages:,} messages and {lost:,} unsubscribings.",
+                share=100 * ASSUMED_RATES[0],
+                messages=int(over.sum()),
+                lost=len(lost),
+            )
         )
     # The log is sorted by customer and time, so that the latest message before an unsubscribing stands right before it.
     place = np.searchsorted(sent, lost) - 1
@@ -46,7 +52,15 @@ def leaving_rates(log: EventLog, cutoff: int) -> tuple[tuple[float, ...], str]:
     left[place[follows]] = True
     rates = unsubscribe_rates(recent_sends(customer_of(log, sent), log.event_time[sent])[over], left[over])
     return tuple(rates.tolist()), (
-        f"Customers unsubscribe after {100 * rates[0]:.2f} % of messages, after {100 * rates[-1]:.2f} % of those with"
-        f" {len(rates) - 1} or more in the week before: counted from {int(over.sum()):,} messages up to"
-        f" {clock.text(cutoff - WEEK)}, drawn to an assumption worth {WORTH_SENDS:,.0f} at each number."
+        _(
+            "Customers unsubscribe after {once:.2f} % of messages, after {often:.2f} % of those with "
+            "{many} or more in the week before: counted from {messages:,} messages up to {until}, drawn to an "
+            "assumption worth {worth:,.0f} at each number.",
+            once=100 * rates[0],
+            often=100 * rates[-1],
+            many=len(rates) - 1,
+            messages=int(over.sum()),
+            until=clock.text(cutoff - WEEK),
+            worth=WORTH_SENDS,
+        )
     )

@@ -14,6 +14,7 @@ from churnvalue.decisions.assignment import HOLDOUT
 from churnvalue.evaluation.group_value import Happened
 from churnvalue.events.log import EventLog
 from churnvalue.jobs.answers import ANSWER_DAYS, ANSWERED, first_wait, rows_of_kinds
+from churnvalue.language import N_, _
 from churnvalue.sweep import compile_measures, customer_of, sweep
 from churnvalue.views import Column, Future, History, evaluate, measures
 
@@ -56,13 +57,14 @@ def carried_out(plan: pd.DataFrame, contacts: Contacts, window: Span) -> Contact
     planned = set(plan[columns].to_numpy().ravel()) - {NO_ACTION}
     frame = contacts.frame[contacts.frame["action"].isin(planned)]
     if frame.empty:
-        note = "The log knows no contact of the plan's actions: costs are those that the plan expected."
+        note = _("The log knows no contact of the plan's actions: costs are those that the plan expected.")
         return Contacted(expected, CarriedOut(int(given.sum()), None, None, float(expected.sum())), (note,))
     inside = frame[frame["event_time"].between(start, end, "left") & frame["customer_id"].isin(plan["customer_id"])]
     if inside.empty:
-        note = (
-            f"The plan was not carried out: {len(frame):,} contacts of its actions are known, but none with its customers in"
-            " the window. Nothing was spent, and what was measured says nothing of its actions."
+        note = _(
+            "The plan was not carried out: {contacts:,} contacts of its actions are known, but none with its "
+            "customers in the window. Nothing was spent, and what was measured says nothing of its actions.",
+            contacts=len(frame),
         )
         return Contacted(np.zeros(len(plan)), CarriedOut(int(given.sum()), 0, 0, 0.0), (note,))
     actions = plan.set_index("customer_id")["action"]
@@ -74,14 +76,30 @@ def carried_out(plan: pd.DataFrame, contacts: Contacts, window: Span) -> Contact
     held_out = plan.loc[plan["group"] == HOLDOUT, "customer_id"]
     reached = int(held_out.isin(inside["customer_id"]).sum())
     notes = [
-        f"{done:,} of {int(given.sum()):,} actions of the plan were carried out; the comparison is by what the plan"
-        " assigned, not by what was done."
+        _(
+            "{done:,} of {actions:,} actions of the plan were carried out; the comparison is by what the plan "
+            "assigned, not by what was done.",
+            done=done,
+            actions=int(given.sum()),
+        )
     ]
     if reached:
-        notes.append(f"{reached:,} of {len(held_out):,} customers held out were contacted all the same.")
+        notes.append(
+            _(
+                "{reached:,} of {held_out:,} customers held out were contacted all the same.",
+                reached=reached,
+                held_out=len(held_out),
+            )
+        )
     unpriced = int(inside["cost"].isna().sum())
     if unpriced:
-        notes.append(f"{unpriced:,} of {len(inside):,} contacts state no cost: the plan's is used.")
+        notes.append(
+            _(
+                "{unpriced:,} of {contacts:,} contacts state no cost: the plan's is used.",
+                unpriced=unpriced,
+                contacts=len(inside),
+            )
+        )
     return Contacted(spent, CarriedOut(int(given.sum()), int(done), reached, float(spent.sum())), tuple(notes))
 
 
@@ -117,14 +135,14 @@ def happened(
     earned = config.value.margin * seen["amount"] - served
     silent = np.nan_to_num(known["silent"], nan=(window.start - log.first) / DAY)
     covariates = [np.log1p(silent), np.log1p(known["count"]), np.log1p(known["total"])]
-    rankings = {"longest silent first": silent}
+    rankings = {N_("longest silent first"): silent}
     if p_churn is not None:
         covariates.insert(0, p_churn)
-        rankings["highest risk first"] = p_churn
+        rankings[N_("highest risk first")] = p_churn
     if "stake" in plan.columns:
         stake = plan["stake"].to_numpy(np.float64)
         covariates.insert(1, np.log1p(np.maximum(np.nan_to_num(stake), 0.0)))
-        rankings["highest value first"] = stake
+        rankings[N_("highest value first")] = stake
     return Happened(
         stayed=np.minimum(seen["orders"], 1.0),
         earned=earned if log.pays(outcome) else np.full(len(plan), np.nan),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from churnvalue.engines.duck import DuckEngine
 from churnvalue.errors import ConfigError, SourceError
+from churnvalue.language import _
 from churnvalue.storage import write_text
 
 # For each role: whole names first, then parts of names, most telling first; lower case, without signs.
@@ -157,19 +158,21 @@ def _quoted(name: str) -> str:
 def _remarks(roles: dict[str, str], columns: dict[str, str], formats: tuple[str, ...]) -> tuple[str, ...]:
     lines = []
     for role, what in {
-        "amount": "spend and value",
-        "order_id": "what belongs to one order",
-        "category": "what is bought",
+        "amount": _("spend and value"),
+        "order_id": _("what belongs to one order"),
+        "category": _("what is bought"),
     }.items():
         if role not in roles:
-            lines.append(f"no column for {role}: {what} will stay unknown")
+            lines.append(_("no column for {role}: {what} will stay unknown", role=role, what=what))
     if len(formats) > 1:
-        lines.append(f"times can be read as {' or '.join(formats)}: set time_format to the right one")
+        lines.append(
+            _("times can be read as {formats}: set time_format to the right one", formats=" or ".join(formats))
+        )
     if not _states_offset(columns[roles["event_time"]]):
-        lines.append("times have no UTC offset: set timezone to the zone they were written in")
+        lines.append(_("times have no UTC offset: set timezone to the zone they were written in"))
     if "kind" not in roles:
         lines.append(
-            "every row is taken for a purchase; add [[events]] for visits, tickets and messages where you have them"
+            _("every row is taken for a purchase; add [[events]] for visits, tickets and messages where you have them")
         )
     return tuple(lines)
 

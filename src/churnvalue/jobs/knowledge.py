@@ -18,6 +18,7 @@ from churnvalue.events.log import EventLog
 from churnvalue.jobs.belongs import require_known_before, require_project
 from churnvalue.jobs.learnt_effects import learnt_effects
 from churnvalue.jobs.outputs import MEASURE
+from churnvalue.language import _, term, translated
 from churnvalue.models.next_category import NextCategory
 from churnvalue.storage import read_json
 from churnvalue.sweep import compile_measures, sweep
@@ -40,10 +41,18 @@ def read_measured(folders: Sequence[Path], project: str, cutoff: int) -> tuple[F
         require_known_before(content, cutoff, folder)
         key = content["cutoff"], str(content.get("policy_version", ""))
         if content.get("no_lesson"):
-            notes.append(f"{folder} teaches nothing of what actions do: {content['no_lesson']}.")
+            notes.append(
+                _(
+                    "{folder} teaches nothing of what actions do: {no_lesson}.",
+                    folder=folder,
+                    no_lesson=content["no_lesson"],
+                )
+            )
             continue
         if key in found:
-            notes.append(f"{folder} measures the plan of {key[0]} once more: the plan counts once.")
+            notes.append(
+                _("{folder} measures the plan of {key} once more: the plan counts once.", folder=folder, key=key[0])
+            )
         found[key] = max(found.get(key, content), content, key=lambda one: str(one["as_of"]))
     return recalibration([found[key] for key in sorted(found)]), tuple(notes)
 
@@ -79,12 +88,22 @@ def _corrected(effects: ActionEffects, factors: Factors) -> tuple[ActionEffects,
     times = np.array([used.get(action, {}).get("factor", 1.0) for action in effects.actions])
     low, high = np.sort(np.stack([effects.stay_p10 * times, effects.stay_p90 * times]), axis=0)
     notes = [
-        f"{action}: past plans were measured, so its effects are multiplied by {found['factor']:.2f} ± {found['se']:.2f}."
+        _(
+            "{action}: past plans were measured, so its effects are multiplied by {factor:.2f} ± {se:.2f}.",
+            action=action,
+            factor=found["factor"],
+            se=found["se"],
+        )
         for action, found in used.items()
     ]
     notes += [
-        f"{action}: past plans were measured while its effects rested on an {' and an '.join(factors[action])}; now they rest"
-        f" on an {one}, so they are not multiplied."
+        _(
+            "{action}: past plans were measured while its effects rested on an {before}; now they rest on an {now}, so they are "
+            "not multiplied.",
+            action=action,
+            before=", ".join(map(translated, factors[action])),
+            now=translated(one),
+        )
         for action, one in zip(effects.actions, effects.evidence.tolist(), strict=True)
         if action in factors and action not in used
     ]
@@ -101,7 +120,9 @@ def _excluded(config: Config, log: EventLog, cutoff: int) -> dict[str, str]:
         column = History().of(kind).last(days).count()
         measured = sweep(log, compile_measures(measures([column]), log), clock.before(cutoff), cutoff)
         for row in np.flatnonzero(evaluate(column, measured) > 0):
-            reasons.setdefault(ids[row], f"left alone: {kind} within the last {days} days")
+            reasons.setdefault(
+                ids[row], _("left alone: {kind} within the last {days} days", kind=term(kind), days=days)
+            )
     return reasons
 
 
@@ -109,8 +130,11 @@ def _idle_exclusions(config: Config, log: EventLog) -> tuple[str, ...]:
     """Name the kinds to exclude that no event is of, but for those that are excluded by default."""
     asked = set(config.retention.exclude) - set(Retention().exclude)
     return tuple(
-        f"[retention] exclude leaves nobody alone for '{kind}': no event of that kind is in the log."
-        f"{near_match(kind, log.kinds)}"
+        _(
+            "[retention] exclude leaves nobody alone for '{kind}': no event of that kind is in the log.{near}",
+            kind=kind,
+            near=near_match(kind, log.kinds),
+        )
         for kind in sorted(asked - set(log.kinds))
     )
 

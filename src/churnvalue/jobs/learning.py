@@ -14,6 +14,7 @@ from churnvalue.jobs.material import Material
 from churnvalue.jobs.registered import Registered
 from churnvalue.jobs.returning import Returns, learn_returns
 from churnvalue.jobs.tuning import tuning_folds
+from churnvalue.language import _
 from churnvalue.models.boosted import Tuned
 from churnvalue.models.definition import Loaded
 from churnvalue.progress import Stages
@@ -88,12 +89,16 @@ def _notes(material: Material, judged: bool, returns: Returns) -> tuple[str, ...
     notes = []
     horizon = material.config.outcome.horizon_days
     if not judged:
-        notes.append("history is too short to judge the models on a later window; they are ungraded")
+        notes.append(_("history is too short to judge the models on a later window; they are ungraded"))
     if material.learnt_days < horizon:
         notes.append(
-            f"outcomes of {horizon} days leave too little history to learn from: models learn {material.learnt_days} days,"
-            " which Pareto/NBD stretches"
+            _(
+                "outcomes of {horizon} days leave too little history to learn from: models learn {learnt_days} days, "
+                "which Pareto/NBD stretches",
+                horizon=horizon,
+                learnt_days=material.learnt_days,
+            )
         )
     if not returns.learnt:
-        notes.append(f"the chance of coming back is {returns.note}")
+        notes.append(_("the chance of coming back is {note}", note=returns.note))
     return tuple(notes)

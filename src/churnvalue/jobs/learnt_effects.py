@@ -16,6 +16,7 @@ from churnvalue.errors import ExperimentError, HistoryError
 from churnvalue.events.log import EventLog
 from churnvalue.features import Feature, expand
 from churnvalue.frames import TrainingFrame, feature_frame, training_frame
+from churnvalue.language import _
 
 # Few and plain: an experiment is small beside a log, and what is asked is who differs, not who leaves.
 _DESCRIBED_BY: tuple[dict[str, Any], ...] = (
@@ -48,19 +49,23 @@ def learnt_effects(
     closed, waiting = _readable(drawn, config, min(cutoff, log.observed_until))
     notes = [*account_words(contacts, drawn), *observed, *waiting]
     if config.contacts.source and not contacts.account.read:
-        notes.append(f"{masked(config.contacts.source)} of [contacts] holds no row: all effects are assumed.")
+        notes.append(
+            _("{source} of [contacts] holds no row: all effects are assumed.", source=masked(config.contacts.source))
+        )
     still = {action.id: action for action in actions}
     for one in sorted(closed, key=lambda one: (-len(one.frame), one.name)):
         taken = sorted({action.id for action in actions} & set(one.counts) - set(still))
         if taken:
-            notes.append(f"Experiment {one.name} is not used for {', '.join(taken)}: a larger one was.")
+            notes.append(
+                _("Experiment {name} is not used for {taken}: a larger one was.", name=one.name, taken=", ".join(taken))
+            )
         wanted = tuple(action for name, action in still.items() if name in one.counts)
         if not wanted:
             continue
         try:
             learnt, said = _learnt(config, log, one, wanted, scores)
         except (HistoryError, ExperimentError) as error:
-            notes.append(f"Experiment {one.name} cannot be read: {error}")
+            notes.append(_("Experiment {name} cannot be read: {error}", name=one.name, error=error))
             continue
         notes.extend(said)
         if learnt is not None:
@@ -79,11 +84,27 @@ def _as_observed(actions: tuple[Action, ...], contacts: Contacts) -> tuple[tuple
         found.append(action.model_copy(update={"redemption": float(redemption)}) if used else action)
         if not np.isnan(cost):
             planned = action.contact_cost + found[-1].redemption * action.incentive
-            parts.append(f"{count:,.0f} contacts cost {cost:.2f} on average, {planned:.2f} is planned")
-        if noted > 0:
-            instead = "used instead of" if used else f"too few ({ENOUGH_CUSTOMERS} needed) to replace"
             parts.append(
-                f"{redemption:.0%} of {noted:,.0f} offers were redeemed, {instead} the configured {action.redemption:.0%}"
+                _(
+                    "{count:,.0f} contacts cost {cost:.2f} on average, {planned:.2f} is planned",
+                    count=count,
+                    cost=cost,
+                    planned=planned,
+                )
+            )
+        if noted > 0:
+            told = {"seen": redemption, "offers": noted, "configured": action.redemption, "needed": ENOUGH_CUSTOMERS}
+            parts.append(
+                _(
+                    "{seen:.0%} of {offers:,.0f} offers were redeemed, used instead of the configured {configured:.0%}",
+                    **told,
+                )
+                if used
+                else _(
+                    "{seen:.0%} of {offers:,.0f} offers were redeemed, too few ({needed} needed) to replace the configured "
+                    "{configured:.0%}",
+                    **told,
+                )
             )
         if parts:
             notes.append(f"{action.id}: {'; '.join(parts)}.")
@@ -98,13 +119,29 @@ def _readable(drawn: tuple[Experiment, ...], config: Config, known_until: int) -
         last = clock.micros(one.frame["event_time"].max().to_pydatetime())
         until = last + config.outcome.horizon_days * clock.DAY
         if one.unfit:
-            notes.append(f"Experiment {one.name} teaches nothing: {one.unfit.removesuffix('.')}.")
+            notes.append(
+                _(
+                    "Experiment {name} teaches nothing: {removesuffix}.",
+                    name=one.name,
+                    removesuffix=one.unfit.removesuffix("."),
+                )
+            )
         elif NO_ACTION not in one.counts or not set(one.counts) & actions:
             notes.append(
-                f"Experiment {one.name} compares none of the configured actions with '{config.contacts.control}'."
+                _(
+                    "Experiment {name} compares none of the configured actions with '{control}'.",
+                    name=one.name,
+                    control=config.contacts.control,
+                )
             )
         elif until > known_until:
-            notes.append(f"Experiment {one.name} can be read from {clock.text(until)} on: its outcomes are still open.")
+            notes.append(
+                _(
+                    "Experiment {name} can be read from {until} on: its outcomes are still open.",
+                    name=one.name,
+                    until=clock.text(until),
+                )
+            )
         else:
             closed.append(one)
     return closed, notes

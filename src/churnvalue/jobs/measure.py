@@ -21,6 +21,7 @@ from churnvalue.jobs.belongs import require_project, strangers
 from churnvalue.jobs.happened import CarriedOut, answered, carried_out, happened
 from churnvalue.jobs.outputs import MEASURE, PLAN, SCORES, SENDS
 from churnvalue.jobs.verdict import no_lesson, verdict
+from churnvalue.language import _
 from churnvalue.progress import Stages
 from churnvalue.storage import read_manifest, read_parquet, staged
 
@@ -135,7 +136,11 @@ def _of_the_plan(config: Config, facts: dict[str, Any]) -> tuple[Config, tuple[s
     days, asked = facts.get("horizon_days", config.outcome.horizon_days), config.outcome.horizon_days
     if days == asked:
         return config, ()
-    note = f"The plan was made for {days} days and is measured over them, though [outcome] horizon_days is {asked} now."
+    note = _(
+        "The plan was made for {days} days and is measured over them, though [outcome] horizon_days is {asked} now.",
+        days=days,
+        asked=asked,
+    )
     return config.model_copy(update={"outcome": config.outcome.model_copy(update={"horizon_days": days})}), (note,)
 
 
@@ -153,7 +158,13 @@ def _unknown(planned: pd.DataFrame, log: EventLog) -> tuple[str, ...]:
         )
     if not unknown:
         return ()
-    return (f"{unknown:,} of {len(planned):,} planned customers are not in the log and count as having left.",)
+    return (
+        _(
+            "{unknown:,} of {planned:,} planned customers are not in the log and count as having left.",
+            unknown=unknown,
+            planned=len(planned),
+        ),
+    )
 
 
 def _window(log: EventLog, cutoff: int, horizon_days: int) -> clock.Span:

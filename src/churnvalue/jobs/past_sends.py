@@ -16,6 +16,7 @@ from churnvalue.jobs.activity import Activity, habit_of
 from churnvalue.jobs.answers import ANSWER_DAYS, ANSWERED, first_wait, last_before, rows_of_kinds
 from churnvalue.jobs.fatigue import SENT
 from churnvalue.jobs.outputs import PLAN, SENDS
+from churnvalue.language import _
 from churnvalue.storage import read_manifest, read_parquet
 from churnvalue.sweep import customer_of
 from churnvalue.timing.response import SendLog
@@ -49,7 +50,10 @@ def read_past_sends(folders: Iterable[Path]) -> tuple[tuple[PastSends, ...], tup
             found.append(PastSends(clock.micros(cutoffs[0]), sends[list(_NEEDED)]))
         else:
             notes.append(
-                f"{folder} holds no sends with the hours they could have taken: nothing is learned of hours there."
+                _(
+                    "{folder} holds no sends with the hours they could have taken: nothing is learned of hours there.",
+                    folder=folder,
+                )
             )
     return tuple(sorted(found, key=lambda one: one.cutoff)), tuple(notes)
 
@@ -73,7 +77,7 @@ def sends_of_plans(
     left_out = {
         "the time to answer is not over": int((~over).sum()),
         "the log does not know the customer": int((over & ~known).sum()),
-        f"only the latest {MOST_SENDS:,} of plans are": int((over & known).sum()) - len(kept),
+        _("only the latest {most_sends:,} of plans are", most_sends=MOST_SENDS): int((over & known).sum()) - len(kept),
     }
     table, customer, at = table.iloc[kept], customer[kept], at[kept]
     channel = table["channel"].to_numpy(dtype=object)
@@ -125,7 +129,7 @@ def sends_of_log(log: EventLog, cutoff: int) -> tuple[SendLog, dict[str, int]]:
     left_out = {
         "the time to answer is not over": int((~over).sum()),
         "the log states no channel": int((over & ~named).sum()),
-        f"only the latest {MOST_SENDS:,} of the log are": len(usable) - len(learned),
+        _("only the latest {most_sends:,} of the log are", most_sends=MOST_SENDS): len(usable) - len(learned),
     }
     since = int(at[learned].min(initial=cutoff))
     sent = sent[at[sent] >= since]

@@ -20,8 +20,9 @@ from churnvalue.evaluation.experiment_size import size_experiment
 from churnvalue.jobs.belongs import doubts, require_project
 from churnvalue.jobs.knowledge import applied, known, read_measured
 from churnvalue.jobs.moments import moments
-from churnvalue.jobs.outputs import CURVE, EXPORT, PLAN, PORTFOLIOS, SCORES, SENDS
+from churnvalue.jobs.outputs import CURVE, EXPORT, PLAN, PORTFOLIOS, REASONS, SCORES, SENDS
 from churnvalue.jobs.past_sends import read_past_sends
+from churnvalue.jobs.reasons import reasons_of_planned
 from churnvalue.progress import Stages
 from churnvalue.storage import read_manifest, read_parquet, staged
 
@@ -49,8 +50,8 @@ def plan(
     Args:
         config: Budget, actions, experiments and rules of sending.
         scores: Folder that ``score`` wrote.
-        out: Folder of plan.parquet, sends.parquet, curve.parquet, portfolios.parquet and sends.csv; nothing is written
-            if None.
+        out: Folder of plan.parquet, sends.parquet, curve.parquet, portfolios.parquet and sends.csv, and of reasons.parquet
+            where the scores hold no reasons; nothing is written if None.
         stages: Times and shows the work.
         measured: Folders that ``measure`` wrote for past plans: this one's effects are corrected by them, and its hours by who
             answered their sends.
@@ -61,8 +62,11 @@ def plan(
     """
     stages = stages or Stages()
     with stages.stage("reading the scores"):
-        scored = read_parquet(scores, SCORES).drop_columns(["drivers", "spend_drivers"]).to_pandas()
+        table = read_parquet(scores, SCORES)
+        unexplained = table["drivers"].null_count == len(table)
+        scored = table.drop_columns(["drivers", "spend_drivers"]).to_pandas()
         scored = scored.sort_values("customer_id", kind="stable", ignore_index=True)
+        del table
         facts = read_manifest(scores)["facts"].get("score", {})
         require_project(facts, config.project, scores)
         past, unread = read_past_sends(measured)
@@ -83,8 +87,12 @@ def plan(
         sends = planned.sends
     with stages.stage("looking back at the tiers"):
         tiers = portfolios(log, scored, config.value, config.outcome.kind)
+    reasons, why = None, tuple[str, ...]()
+    if unexplained and out is not None:
+        with stages.stage("finding the reasons of the planned"):
+            reasons, why = reasons_of_planned(log, retention.plan, config, cutoff, facts.get("model_versions", {}))
     sizes = _sizes(retention.plan.assign(p_stay=1.0 - scored["p_churn"].to_numpy()))
-    notes = (*doubts(scored, log, cutoff), *retention.notes, *sizes, *taught, *unread, *said)
+    notes = (*doubts(scored, log, cutoff), *retention.notes, *sizes, *taught, *unread, *said, *why)
     if out is not None:
         with (
             stages.stage("writing the plan"),
@@ -109,6 +117,8 @@ def plan(
             tables = {PLAN: retention.plan, SENDS: sends, CURVE: retention.curve, PORTFOLIOS: tiers.table}
             for name, table in tables.items():
                 stage.parquet(name, pa.Table.from_pandas(table, preserve_index=False))
+            if reasons is not None:
+                stage.parquet(REASONS, reasons)
             stage.text(EXPORT, export_text(sends))
     return Plan(retention.plan, sends, retention.curve, tiers.table, notes)
 

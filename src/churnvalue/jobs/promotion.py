@@ -15,6 +15,7 @@ from churnvalue.evaluation.measurement import OURS, Evaluation
 from churnvalue.features import Feature
 from churnvalue.frames import TrainingFrame
 from churnvalue.jobs.learning import Learned
+from churnvalue.language import _
 from churnvalue.models.definition import Loaded
 from churnvalue.models.serving import OUTPUTS, load_model, read_features
 from churnvalue.tracking import CHAMPION, Tracker, UnreachableError
@@ -70,7 +71,7 @@ def objections(
     """Return why the set may not be promoted (nothing: it may), and what could not be compared or told apart."""
     evaluation = learned.evaluation
     if evaluation is None:
-        return ["no later window to judge on: the history holds only one closed window apart"], []
+        return [_("no later window to judge on: the history holds only one closed window apart")], []
     seed = config.training.seed
     verdicts = []
     for name, definition in loaded.items():
@@ -85,11 +86,23 @@ def objections(
         if name in rivals:
             rival = rivals[name]
             if rival.folder is None:
-                verdicts.append(Verdict(reasons=(f"{name}: the champion cannot be compared with: {rival.problem}",)))
+                verdicts.append(
+                    Verdict(
+                        reasons=(
+                            _(
+                                "{name}: the champion cannot be compared with: {problem}",
+                                name=name,
+                                problem=rival.problem,
+                            ),
+                        )
+                    )
+                )
                 continue
             champion = _champion_prediction(rival, rival.folder, name, evaluation, frame)
             if champion is None:
-                remark = f"{name}: not compared with the champion, which has learnt from the window of the verdict"
+                remark = _(
+                    "{name}: not compared with the champion, which has learnt from the window of the verdict", name=name
+                )
                 verdicts.append(Verdict(remarks=(remark,)))
                 continue
             verdicts.append(against_champion(name, gate, Contest(actual, ours, champion), seed))

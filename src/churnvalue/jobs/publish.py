@@ -38,6 +38,23 @@ def publish(config: Config, folder: Path, command: str) -> dict[str, int]:
     return publish_tables(config.sink, edition, outputs)
 
 
+def published_by(config: Config, folder: Path) -> list[str]:
+    """Return the commands whose outputs in a folder can be published.
+
+    Raises:
+        OutputError: If there is no sink, or nothing to publish.
+    """
+    if config.sink is None:
+        raise OutputError(
+            'Publishing needs a database, but there is no [sink]. Add uri = "postgresql://user@host/db" to it.'
+        )
+    files = read_manifest(folder)["files"]
+    found = [command for command, names in _TABLES.items() if all(name in files for name in names)]
+    if not found:
+        raise OutputError(f"{folder} must hold what score or plan wrote, but holds neither. Run one of them first.")
+    return found
+
+
 def _cutoff(path: Path) -> int:
     """Return the cutoff of a table: its manifest tells it to the minute alone."""
     with pq.ParquetFile(path) as file:

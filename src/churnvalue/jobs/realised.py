@@ -22,6 +22,7 @@ from churnvalue.evaluation.metrics import auc, bias, log_loss
 from churnvalue.events.log import EventLog
 from churnvalue.jobs.belongs import require_project
 from churnvalue.jobs.outputs import SCORES
+from churnvalue.language import N_, _, term, translated
 from churnvalue.snapshots import require_closed
 from churnvalue.storage import read_manifest, read_parquet
 from churnvalue.sweep import compile_measures, sweep
@@ -30,7 +31,7 @@ from churnvalue.views import Future, evaluate, measures
 
 _PROMISED = "promised_"
 _METRICS = {"churn": ("auc", "log_loss", "ratio"), "orders": ("ratio",), "spend": ("ratio",)}
-_WORDS = {"auc": "AUC", "log_loss": "log-loss", "ratio": "expected over realised"}
+_WORDS = {"auc": "AUC", "log_loss": N_("log-loss"), "ratio": N_("expected over realised")}
 _FORETOLD = {"churn": ("p_churn", "churned"), "orders": ("orders", "orders"), "spend": ("spend", "spend")}
 _NEEDED = ("customer_id", "cutoff", "p_churn", "orders", "spend")
 
@@ -57,11 +58,19 @@ def grade_past_scores(config: Config, log: EventLog, tracker: Tracker) -> Realis
         try:
             graded, strangers = _graded(folder, config, log)
         except ChurnvalueError as error:
-            notes.append(f"the scores in {folder} are not graded: {str(error).rstrip('.')}")
+            notes.append(
+                _("the scores in {folder} are not graded: {rstrip}", folder=folder, rstrip=str(error).rstrip("."))
+            )
             continue
         rows += graded
         if strangers:
-            notes.append(f"{strangers:,} customers of the scores in {folder} are not in the log, and not graded")
+            notes.append(
+                _(
+                    "{strangers:,} customers of the scores in {folder} are not in the log, and not graded",
+                    strangers=strangers,
+                    folder=folder,
+                )
+            )
     rows.sort(key=lambda row: str(row["cutoff"]))
     graded_models = {row["model"] for row in rows} & set(tracker.names() if rows else ())
     tags = {(name, one.version): one.tags for name in graded_models for one in tracker.versions(name)}
@@ -105,9 +114,15 @@ def realised_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
     newest = [row for row in rows if row["cutoff"] == rows[-1]["cutoff"] and row["realised"] is not None]
     parts = []
     for row in newest:
-        then = "" if row["then"] is None else f" ({row['then']:.3f} at training)"
-        parts.append(f"{row['model']} {row['version']} {_WORDS[row['metric']]} {row['realised']:.3f}{then}")
-    return f"Scores of {rows[-1]['cutoff']} on what {rows[-1]['customers']:,} customers did since: {', '.join(parts)}."
+        told = f"{term(row['model'])} {row['version']} {translated(_WORDS[row['metric']])} {row['realised']:.3f}"
+        then = row["then"]
+        parts.append(told if then is None else _("{told} ({then:.3f} at training)", told=told, then=then))
+    return _(
+        "Scores of {cutoff} on what {customers:,} customers did since: {parts}.",
+        cutoff=rows[-1]["cutoff"],
+        customers=rows[-1]["customers"],
+        parts=", ".join(parts),
+    )
 
 
 def _folders(config: Config) -> tuple[list[Path], list[str]]:
@@ -117,7 +132,7 @@ def _folders(config: Config) -> tuple[list[Path], list[str]]:
     for pattern in config.drift.past_scores:
         found = sorted(Path(config.folder, one) for one in glob.glob(pattern, root_dir=config.folder))
         if not found:
-            notes.append(f"[drift] past_scores '{pattern}' matches no folder")
+            notes.append(_("[drift] past_scores '{pattern}' matches no folder", pattern=pattern))
         folders |= dict.fromkeys(found)
     return list(folders), notes
 

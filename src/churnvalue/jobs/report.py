@@ -10,10 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from churnvalue import clock
 from churnvalue.config import Config
 from churnvalue.errors import OutputError, near_match
 from churnvalue.explain import sentences
-from churnvalue.jobs.outputs import CURVE, MEASURE, PLAN, PORTFOLIOS, SCORES, SENDS
+from churnvalue.jobs.outputs import CURVE, MEASURE, PLAN, PORTFOLIOS, REASONS, SCORES, SENDS
+from churnvalue.jobs.reasons import reasons_of_one
 from churnvalue.report.page import ReportData, render
 from churnvalue.storage import read_json, read_manifest, read_parquet, staged, verify
 
@@ -55,7 +57,7 @@ def write_report(config: Config, scores: Path, plan: Path | None = None, out: Pa
             project=config.project,
             scores=_scored(scores),
             training=_training(config),
-            told=partial(_told, scores / SCORES),
+            told=partial(_told, _paths_of_reasons(scores, plan)),
             **_planned(config, plan, facts) if plan is not None else {"facts": facts},
         )
     )
@@ -65,21 +67,30 @@ def write_report(config: Config, scores: Path, plan: Path | None = None, out: Pa
     return folder / REPORT
 
 
-def explain_customer(customer: str, scores: Path) -> str:
+def explain_customer(customer: str, scores: Path, config: Config | None = None) -> str:
     """Return what the scores say of one customer, in sentences.
+
+    Where the scores hold no reasons they are found now, from the log and the champions of ``config``, if it is given.
 
     Raises:
         OutputError: If the customer is not among the scored, or the scores are missing or damaged.
     """
-    table = read_parquet(scores, SCORES)
-    row = table.filter(pc.equal(table["customer_id"], customer))
-    if not len(row):
+    verify(scores, [SCORES])
+    table = pq.read_table(scores / SCORES, filters=[("customer_id", "=", customer)])
+    if not len(table):
+        everyone = pq.read_table(scores / SCORES, columns=["customer_id"])["customer_id"]
         raise OutputError(
-            f"The customer must be one of the {len(table):,} scored, but '{customer}' is not."
-            f"{near_match(customer, table['customer_id'].to_pylist()[:100_000]).split(' Known')[0]}"
+            f"The customer must be one of the {len(everyone):,} scored, but '{customer}' is not."
+            f"{near_match(customer, everyone.slice(0, 100_000).to_pylist()).split(' Known')[0]}"
             " Check the id, or whether they belong to [population]."
         )
-    found = row.to_pandas().iloc[0]
+    found = table.to_pandas().iloc[0]
+    if found["drivers"] is None and config is not None:
+        versions = read_manifest(scores)["facts"].get("score", {}).get("model_versions", {})
+        cutoff = clock.micros(found["cutoff"].to_pydatetime())
+        found = found.copy()
+        for name, reasons in reasons_of_one(customer, config, cutoff, versions).items():
+            found[name] = reasons
     return sentences(found, has_amounts=bool(found["clv"] == found["clv"]))
 
 
@@ -96,18 +107,28 @@ def _scored(folder: Path) -> pd.DataFrame:
     return frame
 
 
-def _told(path: Path, customers: Sequence[str]) -> dict[str, list[Mapping[str, Any]]]:
+def _paths_of_reasons(scores: Path, plan: Path | None) -> list[Path]:
+    """Return the files that hold reasons: those of the planned come last, for they say what the scores leave out."""
+    found = [scores / SCORES]
+    if plan is not None and REASONS in read_manifest(plan)["files"]:
+        verify(plan, [REASONS])
+        found.append(plan / REASONS)
+    return found
+
+
+def _told(paths: Sequence[Path], customers: Sequence[str]) -> dict[str, list[Mapping[str, Any]]]:
     """Return the drivers of some customers by id; one group of rows is held at a time."""
     wanted = pa.array(customers, pa.string())
     found: dict[str, list[Mapping[str, Any]]] = {}
-    with pq.ParquetFile(path) as file:
-        for group in range(file.num_row_groups):
-            ids = file.read_row_group(group, columns=["customer_id"])["customer_id"]
-            own = pc.indices_nonzero(pc.is_in(ids, wanted))
-            names = [name for name in (*_DRIVERS, _TEXT) if name in _leaves(file)]
-            if len(own) and names:
-                rows = file.read_row_group(group, columns=names)["drivers"].take(own).to_pylist()
-                found |= {name: row or [] for name, row in zip(ids.take(own).to_pylist(), rows, strict=True)}
+    for path in paths:
+        with pq.ParquetFile(path) as file:
+            for group in range(file.num_row_groups):
+                ids = file.read_row_group(group, columns=["customer_id"])["customer_id"]
+                own = pc.indices_nonzero(pc.is_in(ids, wanted))
+                names = [name for name in (*_DRIVERS, _TEXT) if name in _leaves(file)]
+                if len(own) and names:
+                    rows = file.read_row_group(group, columns=names)["drivers"].take(own).to_pylist()
+                    found |= {name: row or [] for name, row in zip(ids.take(own).to_pylist(), rows, strict=True)}
     return found
 
 

@@ -12,14 +12,15 @@ import numpy as np
 from churnvalue.events.log import EventLog
 from churnvalue.jobs.activity import Activity
 from churnvalue.jobs.past_sends import PastSends, sends_of_log, sends_of_plans
+from churnvalue.language import N_, _, translated
 from churnvalue.timing.response import EXPERIMENT, RATES, ChannelResponse, SlotResponse
 from churnvalue.timing.response_policy import BOTH, COMMON, HABIT, OWN
 from churnvalue.timing.week import SLOTS
 
 _BY = {
-    HABIT: "by own activity",
-    BOTH: "by hour and own activity",
-    OWN: "by hour, own activity and own answers",
+    HABIT: N_("by own activity"),
+    BOTH: N_("by hour and own activity"),
+    OWN: N_("by hour, own activity and own answers"),
 }
 
 
@@ -40,7 +41,9 @@ def learn_response(
     planned, habit, left_out = sends_of_plans(log, outcome, activity, past, cutoff)
     own, more_left_out = sends_of_log(log, cutoff)
     counted = Counter(left_out) + Counter(more_left_out)
-    notes = tuple(f"{count:,} past sends are not learned from: {why}." for why, count in counted.items())
+    notes = tuple(
+        _("{count:,} past sends are not learned from: {why}.", count=count, why=why) for why, count in counted.items()
+    )
     if not len(planned.slot) and not len(own.slot):
         return None, notes
     # What the log's own messages tell is the same for all customers: their habit is not asked.
@@ -56,33 +59,62 @@ def said(response: SlotResponse | None, channels: Sequence[str]) -> tuple[str, .
 
 def _tier(name: str, known: ChannelResponse | None) -> str:
     if known is None:
-        return f"{name}: the hours follow activity; no past send tells of response."
+        return _("{channel}: the hours follow activity; no past send tells of response.", channel=name)
     sends, ranked = int(known.support["sends"].sum()), int(known.support["ranked"].sum())
-    aside = f" {known.machine_opens:,} answers were set aside as made by machines." if known.machine_opens else ""
     if known.evidence == RATES:
-        return (
-            f"{name}: the hours follow the answers counted in {sends:,} sends, {ranked} hours with enough of them; hours were"
-            f" not drawn at random, so no claim is made.{aside}"
+        said = [
+            _(
+                "{channel}: the hours follow the answers counted in {sends:,} sends, {ranked} hours with enough of them; hours "
+                "were not drawn at random, so no claim is made.",
+                channel=name,
+                sends=sends,
+                ranked=ranked,
+            )
+        ]
+    elif known.evidence == EXPERIMENT:
+        follows = _(
+            "{channel}: the hours follow response, from {sends:,} sends at hours drawn at random.",
+            channel=name,
+            sends=sends,
         )
-    if known.evidence == EXPERIMENT:
-        return (
-            f"{name}: the hours follow response, from {sends:,} sends at hours drawn at random.{_learnt(known)}{aside}"
-        )
-    return f"{name}: the hours follow activity; {sends:,} past sends do not tell hours apart beyond chance.{aside}"
+        said = [follows, *_learnt(known)]
+    else:
+        said = [
+            _(
+                "{channel}: the hours follow activity; {sends:,} past sends do not tell hours apart beyond chance.",
+                channel=name,
+                sends=sends,
+            )
+        ]
+    if known.machine_opens:
+        said.append(_("{answers:,} answers were set aside as made by machines.", answers=known.machine_opens))
+    return " ".join(said)
 
 
-def _learnt(known: ChannelResponse) -> str:
+def _learnt(known: ChannelResponse) -> list[str]:
     """Whether hours are personal, and what that gains."""
     if known.policy == COMMON:
         tried = known.gains.dropna().sort_values("gain", kind="stable")[["gain", "gain_se"]].to_numpy(np.float64)
-        gained = f" ({_gain(*tried[-1])})" if len(tried) else ""
         ranked = known.support["ranked"].to_numpy(bool)
-        flat = " Hours are not told apart yet: activity decides." if np.ptp(known.shape.by_slot[ranked]) == 0 else ""
-        return f" Personal hours are not surely better than those best for all{gained}, which are used.{flat}"
+        if len(tried):
+            said = _(
+                "Personal hours are not surely better than those best for all ({gain}), which are used.",
+                gain=_gain(*tried[-1]),
+            )
+        else:
+            said = _("Personal hours are not surely better than those best for all, which are used.")
+        flat = np.ptp(known.shape.by_slot[ranked]) == 0
+        return [said, _("Hours are not told apart yet: activity decides.")] if flat else [said]
     chosen = known.gains[known.gains["policy"] == known.policy]
     gain = _gain(*chosen[["gain", "gain_se"]].to_numpy(np.float64)[0])
-    return f" They are chosen {_BY[known.policy]}: {gain} than those best for all, on sends not learned from."
+    return [
+        _(
+            "They are chosen {by}: {gain} than those best for all, on sends not learned from.",
+            by=translated(_BY[known.policy]),
+            gain=gain,
+        )
+    ]
 
 
 def _gain(gain: float, error: float) -> str:
-    return f"{100 * gain:+.1f} ± {100 * error:.1f} points answered"
+    return _("{gain:+.1f} ± {error:.1f} points answered", gain=100 * gain, error=100 * error)

@@ -16,6 +16,7 @@ from churnvalue.evaluation.metrics import calibration_error
 from churnvalue.features import Feature
 from churnvalue.frames import feature_frame
 from churnvalue.jobs.material import Material
+from churnvalue.language import _
 from churnvalue.models.blend import Blend
 from churnvalue.models.buy_till_you_die import BuyTillYouDie
 from churnvalue.models.definition import Loaded, ReturnDefinition, read_return_definition
@@ -61,14 +62,14 @@ def learn_returns(material: Material, loaded: Mapping[str, Loaded], churn: Blend
     kind = material.config.outcome.kind
     features = tuple(dict.fromkeys([*loaded[definition.same_features_as].features, *inputs(kind)]))
     learner = _Learner(material, features, definition)
-    verdict = _Verdict("the history is too short to judge a learnt curve on a later window")
+    verdict = _Verdict(_("the history is too short to judge a learnt curve on a later window"))
     if judged is not None:
         verdict = learner.judge(judged)
     now = material.now.index[0][1]
     if verdict.members:
         waiting = replace(learner.curve(now, material.now, verdict.members), note=verdict.note)
     else:
-        note = f"Pareto/NBD's curve, scaled to the churn model: {verdict.note}"
+        note = _("Pareto/NBD's curve, scaled to the churn model: {note}", note=verdict.note)
         waiting = NextPurchase.of_buying(learner.fallback(material.now), bin_edges(material.learnt_days), note)
     return Returns(ReturnModel(churn, waiting), verdict.metrics)
 
@@ -99,7 +100,7 @@ class _Learner:
             return _Verdict(curve.note)
         days = [days for days in RETURN_DAYS if days < self.material.learnt_days]
         if not days:
-            return _Verdict(f"{self.material.learnt_days} days ahead leave nothing to judge")
+            return _Verdict(_("{learnt_days} days ahead leave nothing to judge", learnt_days=self.material.learnt_days))
         happened = self._followed(rows)
         churn = judged.predictions[OURS].p_churn
         p_churn = pd.Series(churn, index=judged.targets.index).reindex(happened.frame.index).to_numpy(dtype=np.float64)
@@ -117,9 +118,16 @@ class _Learner:
             losses[method] = np.mean(lost, axis=0)
         behind = losses[OURS] - losses[self.definition.fallback]
         mean, noise = float(behind.mean()), _NOISE * float(behind.std() / np.sqrt(len(behind)))
-        said = f"log-loss {mean:+.5f} ± {noise:.5f} against Pareto/NBD's at {judged.cutoff:%Y-%m-%d}"
+        said = _(
+            "log-loss {mean:+.5f} ± {noise:.5f} against Pareto/NBD's at {cutoff:%Y-%m-%d}",
+            mean=mean,
+            noise=noise,
+            cutoff=judged.cutoff,
+        )
         if mean > noise:
-            return _Verdict(f"the learnt curve was worse, {said}", metrics={OURS: metrics[self.definition.fallback]})
+            return _Verdict(
+                _("the learnt curve was worse, {said}", said=said), metrics={OURS: metrics[self.definition.fallback]}
+            )
         return _Verdict(f"{curve.note}; {said}", curve.members, metrics)
 
     def curve(self, now: pd.Timestamp, frame: pd.DataFrame, members: Members | None = None) -> NextPurchase:

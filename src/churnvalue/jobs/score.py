@@ -14,10 +14,12 @@ from churnvalue.config import Config
 from churnvalue.decisions.tiers import TierRules, percentile, tiers
 from churnvalue.engines import open_log
 from churnvalue.errors import OutputError
+from churnvalue.evaluation.drift import require_no_refusal
 from churnvalue.evaluation.equity import equity
 from churnvalue.events.stream import LogStream
 from churnvalue.explain import DRIVER
 from churnvalue.jobs.champions import Champions, load_champions
+from churnvalue.jobs.drift import Watch
 from churnvalue.jobs.outputs import FEATURES, SCORES
 from churnvalue.jobs.scoring import MOST_EXPLAINED, Reasons, Said, say
 from churnvalue.progress import Stages
@@ -54,6 +56,7 @@ def score(  # noqa: PLR0913 – it takes what the command takes
     with_features: bool = False,
     previous: Path | None = None,
     reasons: Reasons = "auto",
+    force: bool = False,
 ) -> pd.DataFrame:
     """Score everyone in the population as of a cutoff; one row a customer, by customer_id.
 
@@ -71,6 +74,7 @@ def score(  # noqa: PLR0913 – it takes what the command takes
             scoring again writes the same bytes.
         reasons: Whose drivers are found. Finding them takes many times as long as the scores; with "auto" everybody's, but
             nobody's in a log of more than 100,000 customers: there ``plan`` and ``explain`` find those that are asked for.
+        force: Go on where the customers are too unlike those that the models learnt from.
 
     Returns:
         The columns of scores.parquet; money is NaN where the log holds no amounts.
@@ -78,6 +82,7 @@ def score(  # noqa: PLR0913 – it takes what the command takes
     Raises:
         RegistryError: If there is no champion.
         HistoryError: If the population is empty.
+        DriftError: If the customers are too unlike those that the models learnt from; nothing is written.
         OutputError: If the scores in ``previous`` are missing, damaged or not earlier.
     """
     stages = stages or Stages()
@@ -91,10 +96,19 @@ def score(  # noqa: PLR0913 – it takes what the command takes
             earlier = _given(Path(previous), cutoff) if previous is not None else _in(out, cutoff)
         explain = reasons == "all" or (reasons == "auto" and len(stream.facts.customers) <= MOST_EXPLAINED)
         with stages.stage("describing and foretelling" + (", with reasons" if explain else "")):
-            said = say(stream, champions, config, cutoff, reasons=explain, features=with_features and out is not None)
+            watch = None
+            if champions.reference:
+                watch = Watch(champions.reference, stream.facts.customers, config.training.seed)
+            wanted = with_features and out is not None
+            said = say(stream, champions, config, cutoff, watch, reasons=explain, features=wanted)
+        with stages.stage("looking for drift"):
+            drift = watch.verdict(stream.account, champions.features, cutoff, config) if watch else None
+            if drift:
+                require_no_refusal(drift, force)
     table = _table(said, TierRules(below_zero=config.retention.below_zero), champions, earlier, cutoff)
     if out is not None:
-        facts = _facts(config, stream, champions, said) | {"cutoff": clock.text(cutoff)} | earlier.facts
+        known = {"cutoff": clock.text(cutoff), "drift": drift} | earlier.facts
+        facts = _facts(config, stream, champions, said) | known
         with stages.stage("writing the scores"), staged(Path(out), "score", **facts) as stage:
             stage.parquet(SCORES, table)
             if said.features is not None:

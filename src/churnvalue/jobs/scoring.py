@@ -7,13 +7,14 @@ from typing import Literal
 import pandas as pd
 import pyarrow as pa
 
-from churnvalue.config import Config
+from churnvalue.config import Config, Population
 from churnvalue.decisions.tiers import attainable
 from churnvalue.events.log import EventLog
 from churnvalue.events.stream import LogStream
 from churnvalue.explain import DRIVER, drivers
 from churnvalue.frames import described, feature_frame
 from churnvalue.jobs.champions import Champions
+from churnvalue.jobs.drift import Eye, Glimpse, Watch
 from churnvalue.models.next_category import top_category
 
 Reasons = Literal["auto", "all", "none"]
@@ -40,23 +41,32 @@ class Said:
     days_only: bool
 
 
-def say(stream: LogStream, champions: Champions, config: Config, cutoff: int, *, reasons: bool, features: bool) -> Said:
-    """Return what the champions say of the population at ``cutoff``.
+def say(  # noqa: PLR0913 – four of them say what is wanted
+    stream: LogStream,
+    champions: Champions,
+    config: Config,
+    cutoff: int,
+    watch: Watch | None = None,
+    *,
+    reasons: bool,
+    features: bool,
+) -> Said:
+    """Return what the champions say of the population at ``cutoff``; ``watch`` sees every range of customers.
 
     Raises:
         HistoryError: If the population is empty.
     """
     predicted: list[pd.DataFrame] = []
     whys, spends, frames, days_only = [], [], [], True
-    for log in stream.chunks():
-        days_only &= log.days_only
-        frame = described(log, champions.features, cutoff, config.population)
-        predicted.append(_predicted(log, frame, champions, cutoff))
-        why, spend = explained(frame, champions) if reasons else (unexplained(len(frame)),) * 2
-        whys.append(why)
-        spends.append(spend)
-        if features:
-            frames.append(frame)
+    for told in stream.each(_Teller(champions, config.population, cutoff, watch and watch.eye, reasons, features)):
+        days_only &= told.days_only
+        predicted.append(told.predicted)
+        whys.append(told.drivers)
+        spends.append(told.spend_drivers)
+        if watch and told.seen:
+            watch.add(told.seen)
+        if told.features is not None:
+            frames.append(told.features)
     if not sum(map(len, predicted)):
         feature_frame(stream.whole(), champions.features, cutoff, config.population)  # says why nobody is there
     return Said(
@@ -66,6 +76,46 @@ def say(stream: LogStream, champions: Champions, config: Config, cutoff: int, *,
         pd.concat(frames) if features else None,
         days_only,
     )
+
+
+@dataclass(frozen=True)
+class _Told(Said):
+    """What is said of a range of customers; ``predicted`` has what ``attainable`` is reckoned from in its place."""
+
+    seen: Glimpse | None
+
+
+@dataclass(frozen=True)
+class _Teller:
+    """What is asked of the log of every range of customers; it may travel to where the log is."""
+
+    champions: Champions
+    who: Population
+    cutoff: int
+    eye: Eye | None
+    reasons: bool
+    features: bool
+
+    def __call__(self, log: EventLog) -> _Told:
+        frame, said = foretold(log, self.champions, self.who, self.cutoff)
+        why, spend = explained(frame, self.champions) if self.reasons else (unexplained(len(frame)),) * 2
+        seen = self.eye.see(log, frame, said) if self.eye else None
+        return _Told(said, why, spend, frame if self.features else None, log.days_only, seen)
+
+
+def foretold(log: EventLog, champions: Champions, who: Population, cutoff: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the features of the population of a log, perhaps of a range of customers, and what is foretold of them.
+
+    The second holds, in the order of the first, customer_id, the outputs of the champions and what ``attainable`` is
+    reckoned from.
+    """
+    frame = described(log, champions.features, cutoff, who)
+    ids = frame.index.get_level_values("customer_id")
+    kind = champions.value.buying.kind
+    rows = pd.Index(log.customers.to_pandas()).get_indexer(ids)
+    category, tenure = top_category(log, kind, cutoff)[rows], frame[f"days_since_first_{kind}"].to_numpy()
+    said = champions.predict(frame).reset_index(drop=True)
+    return frame, said.assign(customer_id=ids, **dict(zip(_INPUTS, (category, tenure), strict=True)))
 
 
 def explained(frame: pd.DataFrame, champions: Champions) -> tuple[pa.Array, pa.Array]:
@@ -80,16 +130,6 @@ def explained(frame: pd.DataFrame, champions: Champions) -> tuple[pa.Array, pa.A
 def unexplained(rows: int) -> pa.Array:
     """Return reasons that nobody asked for."""
     return pa.nulls(rows, pa.list_(DRIVER))
-
-
-def _predicted(log: EventLog, frame: pd.DataFrame, champions: Champions, cutoff: int) -> pd.DataFrame:
-    """Return the outputs of the champions with what ``attainable`` is reckoned from, by customer_id."""
-    ids = frame.index.get_level_values("customer_id")
-    kind = champions.value.buying.kind
-    rows = pd.Index(log.customers.to_pandas()).get_indexer(ids)
-    category, tenure = top_category(log, kind, cutoff)[rows], frame[f"days_since_first_{kind}"].to_numpy()
-    said = champions.predict(frame).reset_index(drop=True)
-    return said.assign(customer_id=ids, **dict(zip(_INPUTS, (category, tenure), strict=True)))
 
 
 def _stacked(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:

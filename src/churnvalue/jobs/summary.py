@@ -15,6 +15,7 @@ from churnvalue.explain import importance
 from churnvalue.frames import TrainingFrame
 from churnvalue.jobs.learning import Learned
 from churnvalue.jobs.material import needed_features
+from churnvalue.language import _, term
 from churnvalue.models.blend import Blend
 from churnvalue.models.definition import Loaded
 
@@ -34,15 +35,24 @@ def summarise(
     left_out = sorted({kind for definition in loaded.values() for kind in definition.left_out})
     notes = list(learned.notes)
     if left_out:
-        notes.append("features of " + ", ".join(left_out) + " are left out, for the log holds no such events")
+        notes.append(
+            _(
+                "features of {kinds} are left out, for the log holds no such events",
+                kinds=", ".join(term(kind) for kind in left_out),
+            )
+        )
     if not log.pays(config.outcome.kind):
-        notes.append(f"no {config.outcome.kind} carries an amount: spend and value are not foretold")
+        notes.append(_("no {kind} carries an amount: spend and value are not foretold", kind=config.outcome.kind))
     if len(newest.features) < _STEADY:
         notes.append(
-            f"{len(newest.features):,} customers are few: below {_STEADY}, verdict and grade are largely chance"
+            _(
+                "{features:,} customers are few: below {steady}, verdict and grade are largely chance",
+                features=len(newest.features),
+                steady=_STEADY,
+            )
         )
     if log.days_only:
-        notes.append("the log knows days, not hours")
+        notes.append(_("the log knows days, not hours"))
     models: dict[str, Any] = table(evaluation.metrics()) if evaluation else {}
     models |= table({"return": learned.returns.metrics}) if learned.returns.metrics else {}
     models.setdefault("return", {})["note"] = learned.returns.note

@@ -8,7 +8,6 @@ from typing import Any
 
 from churnvalue import clock
 from churnvalue.config import Config
-from churnvalue.engines import read_log
 from churnvalue.errors import HistoryError
 from churnvalue.frames import TrainingFrame
 from churnvalue.jobs.champions import open_registry
@@ -17,6 +16,7 @@ from churnvalue.jobs.material import definitions, gather
 from churnvalue.jobs.promotion import objections, rivals_of
 from churnvalue.jobs.realised import grade_past_scores
 from churnvalue.jobs.registration import SUMMARY, inputs_of, record_of, take_up
+from churnvalue.jobs.sampling import read_to_learn
 from churnvalue.jobs.summary import summarise
 from churnvalue.progress import Stages
 from churnvalue.storage import staged
@@ -48,7 +48,7 @@ def train(config: Config, as_of: str | None = None, out: Path | None = None, sta
     """
     stages = stages or Stages()
     with stages.stage("reading the log"):
-        log = read_log(config, None if as_of is None else clock.micros(as_of))
+        log, sample = read_to_learn(config, None if as_of is None else clock.micros(as_of))
     loaded = definitions(config, log)
     with stages.stage("opening the model registry"):
         tracker = open_registry(config)
@@ -69,7 +69,10 @@ def train(config: Config, as_of: str | None = None, out: Path | None = None, sta
             reasons, remarks = objections(rivals, learned, loaded, material.frame, config)
             summary = summarise(config, log, material.frame, learned, loaded)
             summary["realised"] = list(realised.rows)
-            summary["log"]["notes"] += realised.notes
+            summary["log"]["notes"] += (*([sample.says()] if sample else ()), *realised.notes)
+            summary["log"]["sample"] = sample.facts() if sample else None
+            if sample:
+                summary["last_period"] = sample.scaled(summary["last_period"])
             summary["gate"] = {"passed": not reasons, "reasons": reasons, "remarks": remarks}
             record = record_of(material, loaded, learned, summary, rivals)
             with keeping(config.folder, record):

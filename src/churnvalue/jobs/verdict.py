@@ -4,6 +4,33 @@ import math
 
 from churnvalue.evaluation.estimate import Estimate
 from churnvalue.evaluation.plan_value import PlanValue
+from churnvalue.language import N_, _
+
+# Without a promise, and with one.
+_WORKED = (
+    N_("The plan worked: staying changed by {change} among {treated:,} treated against {held_out:,} held out."),
+    N_(
+        "The plan worked: staying changed by {change} among {treated:,} treated against {held_out:,} held out; {promised:.1f} "
+        "points were promised."
+    ),
+)
+_HARM = (
+    N_("The plan did harm: staying changed by {change} among {treated:,} treated against {held_out:,} held out."),
+    N_(
+        "The plan did harm: staying changed by {change} among {treated:,} treated against {held_out:,} held out; "
+        "{promised:.1f} points were promised."
+    ),
+)
+_OPEN = (
+    N_(
+        "The plan's effect is not told apart from chance: staying changed by {change} among {treated:,} treated against "
+        "{held_out:,} held out."
+    ),
+    N_(
+        "The plan's effect is not told apart from chance: staying changed by {change} among {treated:,} treated against "
+        "{held_out:,} held out; {promised:.1f} points were promised."
+    ),
+)
 
 
 def no_lesson(value: PlanValue, done: int | None, observed_days: float, horizon_days: int) -> str:
@@ -12,11 +39,15 @@ def no_lesson(value: PlanValue, done: int | None, observed_days: float, horizon_
     ``done``: actions carried out, None where that is not known.
     """
     if observed_days < horizon_days:
-        return f"only {_days(observed_days)} of {horizon_days} days have been observed"
+        return _(
+            "only {days} of {horizon_days} days have been observed",
+            days=_days(observed_days),
+            horizon_days=horizon_days,
+        )
     if done == 0:
-        return "none of its actions was carried out"
+        return _("none of its actions was carried out")
     if value.sample_ratio is not None and not value.sample_ratio.fits:
-        return "the hold-out is not as large as it was drawn"
+        return _("the hold-out is not as large as it was drawn")
     return ""
 
 
@@ -25,32 +56,36 @@ def verdict(value: PlanValue, done: int | None, observed_days: float, horizon_da
     whole, sentences = value.whole, []
     if observed_days < horizon_days:
         sentences.append(
-            f"Only {_days(observed_days)} of {horizon_days} days have been observed, so this is not the last word."
+            _(
+                "Only {days} of {horizon_days} days have been observed, so this is not the last word.",
+                days=_days(observed_days),
+                horizon_days=horizon_days,
+            )
         )
     if done == 0:
-        sentences.append("The plan was not carried out, so what follows says nothing of its actions.")
+        sentences.append(_("The plan was not carried out, so what follows says nothing of its actions."))
     if value.sample_ratio is not None and not value.sample_ratio.fits:
-        sentences.append("The hold-out is not as large as it was drawn, so the comparison cannot be trusted.")
+        sentences.append(_("The hold-out is not as large as it was drawn, so the comparison cannot be trusted."))
     stay = whole.stay
     if not stay.known:
-        sentences.append(f"What the plan earned cannot be told: {stay.note}.")
+        sentences.append(_("What the plan earned cannot be told: {why}.", why=stay.note))
         if value.fallback is not None and value.fallback.known:
             sentences.append(
-                f"Against the scores alone, which is no experiment, staying changed by {_points(value.fallback)}."
+                _(
+                    "Against the scores alone, which is no experiment, staying changed by {change}.",
+                    change=_points(value.fallback),
+                )
             )
         return " ".join(sentences)
-    effect = f"staying changed by {_points(stay)} among {whole.treated:,} treated against {whole.held_out:,} held out"
-    promised = "" if whole.promised_stay is None else f"; {100 * whole.promised_stay:.1f} points were promised"
-    if stay.conclusive:
-        sentences.append(f"The plan {'worked' if (stay.value or 0) > 0 else 'did harm'}: {effect}{promised}.")
-    else:
-        sentences.append(f"The plan's effect is not told apart from chance: {effect}{promised}.")
-        if whole.needed is not None and whole.needed > whole.treated + whole.held_out:
-            sentences.append(f"About {whole.needed:,} such customers would show the promised effect.")
+    places = {"change": _points(stay), "treated": whole.treated, "held_out": whole.held_out}
+    found = (_WORKED if (stay.value or 0) > 0 else _HARM) if stay.conclusive else _OPEN
+    sentences.append(_(found[whole.promised_stay is not None], **places, promised=100 * (whole.promised_stay or 0.0)))
+    if not stay.conclusive and whole.needed is not None and whole.needed > whole.treated + whole.held_out:
+        sentences.append(_("About {needed:,} such customers would show the promised effect.", needed=whole.needed))
     if whole.kept_ratio.known:
-        sentences.append(f"Of each 1 of value that was to be kept, {_money(whole.kept_ratio)} was.")
+        sentences.append(_("Of each 1 of value that was to be kept, {kept} was.", kept=_money(whole.kept_ratio)))
     if whole.profit_total.known:
-        sentences.append(f"Within the window it earned {_money(whole.profit_total)} after costs.")
+        sentences.append(_("Within the window it earned {profit} after costs.", profit=_money(whole.profit_total)))
     return " ".join(sentences)
 
 
@@ -61,8 +96,8 @@ def _days(days: float) -> str:
 
 def _points(estimate: Estimate) -> str:
     value, low, high = (100 * (one or 0.0) for one in (estimate.value, estimate.low, estimate.high))
-    return f"{value:+.1f} points ({low:+.1f} to {high:+.1f})"
+    return _("{change:+.1f} points ({low:+.1f} to {high:+.1f})", change=value, low=low, high=high)
 
 
 def _money(estimate: Estimate) -> str:
-    return f"{estimate.value:,.2f} ({estimate.low:,.2f} to {estimate.high:,.2f})"
+    return _("{value:,.2f} ({low:,.2f} to {high:,.2f})", value=estimate.value, low=estimate.low, high=estimate.high)

@@ -147,10 +147,10 @@ def require_variety(definition: Definition, target: pd.Series) -> None:
 
 
 def _dataset(frame: pd.DataFrame, target: pd.Series, reference: lgb.Dataset | None = None) -> lgb.Dataset:
+    # Without the names of features, which stand in LinkModel: LightGBM refuses some signs in them.
     return lgb.Dataset(
         frame.to_numpy(dtype=np.float64),
         target.to_numpy(dtype=np.float64),
-        feature_name=list(frame.columns),
         reference=reference,
         params={"max_bin": _FIXED["max_bin"], "verbose": -1, "feature_pre_filter": False},
         free_raw_data=False,

@@ -17,9 +17,15 @@ from scipy import sparse
 
 from churnvalue import clock
 from churnvalue.events.log import EventLog
+from churnvalue.language import N_, _, term, translated
 from churnvalue.sweep import customer_of, rows_of
 
-CO_BUYING, TAKE_UP, BEST_SELLING, OWN = "co-buying", "recent take-up", "recent buyers", "own most bought"
+CO_BUYING, TAKE_UP, BEST_SELLING, OWN = (
+    N_("co-buying"),
+    N_("recent take-up"),
+    N_("recent buyers"),
+    N_("own most bought"),
+)
 PLACES = (1, 3, 5)
 _RIVALS = (TAKE_UP, BEST_SELLING)  # two kinds of popularity
 _JUDGED_BY = 3  # hits among so many places decide between the methods
@@ -229,13 +235,28 @@ class NextCategory:
 
     def _sentence(self, rival: str, compared: int) -> str:
         if not len(self._basis.shown):
-            return f"No recent {self.kind} names a category, so nothing can be said of what to offer next."
+            return _(
+                "No recent {kind} names a category, so nothing can be said of what to offer next.", kind=term(self.kind)
+            )
         if not compared:
-            return f"What to offer next goes by {rival}: no past cutoff is there to compare anything else with it."
-        told = "beat" if self.method_ == CO_BUYING else "did not beat"
-        return (
-            f"What to offer next goes by {self.method_}: at past cutoffs co-buying {told} {rival}, by {self.gain_:+.3f}"
-            f" ± {self.error_:.3f} hits among {_JUDGED_BY} suggestions, over {compared:,} customers who bought something new."
+            return _(
+                "What to offer next goes by {rival}: no past cutoff is there to compare anything else with it.",
+                rival=translated(rival),
+            )
+        places = {
+            "method": translated(self.method_), "rival": translated(rival), "gain": self.gain_, "error": self.error_,
+            "places": _JUDGED_BY, "customers": compared,
+        }  # fmt: skip
+        if self.method_ == CO_BUYING:
+            return _(
+                "What to offer next goes by {method}: at past cutoffs co-buying beat {rival}, by {gain:+.3f} ± {error:.3f} hits "
+                "among {places} suggestions, over {customers:,} customers who bought something new.",
+                **places,
+            )
+        return _(
+            "What to offer next goes by {method}: at past cutoffs co-buying did not beat {rival}, by {gain:+.3f} ± {error:.3f} "
+            "hits among {places} suggestions, over {customers:,} customers who bought something new.",
+            **places,
         )
 
 

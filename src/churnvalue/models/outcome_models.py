@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import ndtri
 
+from churnvalue.language import N_
 from churnvalue.models.blend import Blend
 
 Floats = npt.NDArray[np.float64]
@@ -35,7 +36,7 @@ class ChurnModel:
 
     def band(self, p_churn: Floats) -> npt.NDArray[np.str_]:
         """Return low, medium or high risk."""
-        return np.array(["low", "medium", "high"])[np.searchsorted(self.bands, p_churn, side="right")]
+        return np.array([N_("low"), N_("medium"), N_("high")])[np.searchsorted(self.bands, p_churn, side="right")]
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,24 @@
 """Numbers and dates as people read them: separators, sensible rounding, a dash where there is none.
 
-This module knows no words; those stand in the template.
+This module knows no words; those stand in the template. What large units and dates are called is the locale's.
 """
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from numbers import Real
 from typing import Any
 
 import pandas as pd
 
+from churnvalue import language
+
 DASH = "–"
 MINUS = "−"
 # Five digits and more, or four with decimals; not within a name or a date.
-_LONG = re.compile(r"(?<![\w.,:-])(-?)(\d{5,}|\d{4,}\.\d+|\d{1,3}(?:,\d{3})+\.\d+)(?![\w:-]|[.,]\d)")
-_MINUS = re.compile(r"(?<![\w.-])-(?=\d)")
+_LONG = re.compile(r"(?<![\w.,:-])(-?)(\d{5,}|\d{4,}\.\d+|\d{1,3}(?:,\d{3})+\.\d+)(?![\w:-]|[.,]\d)", re.ASCII)
+_MINUS = re.compile(r"(?<![\w.-])-(?=\d)", re.ASCII)
 
 
 def number(value: object) -> float | None:
@@ -107,7 +109,7 @@ def ratio(value: object) -> str:
 
 
 def short(value: object) -> str:
-    """Return a number in three significant figures with k, M or G, as it stands at an axis.
+    """Return a number in three significant figures with the locale's large unit, as it stands at an axis.
 
     >>> short(1500).split(), short(0.2512)
     (['1.5', 'k'], '0.251')
@@ -115,28 +117,19 @@ def short(value: object) -> str:
     found = number(value)
     if found is None:
         return DASH
-    size, suffix = abs(found), ""
-    for power, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if size >= power * 0.9995:
-            size, suffix = size / power, f"\N{NO-BREAK SPACE}{letter}"
-            break
+    size, suffix = language.magnitude(abs(found)) or (abs(found), "")
     whole = f"{size:,.0f}" if size >= 999.5 else f"{size:.3g}"
     return _signed(found, whole + suffix)
 
 
 def day(value: object) -> str:
-    """Return the ISO date of a time, a date or ISO text; other text as it is."""
-    return _time(value, "%Y-%m-%d")
+    """Return the date of a time, a date or ISO text, ISO in English; other text as it is."""
+    return _time(value, language.day)
 
 
 def minute(value: object) -> str:
-    """Return the ISO date and time to the minute, on the clock that ``value`` carries."""
-    return _time(value, "%Y-%m-%d %H:%M")
-
-
-def words(name: object) -> str:
-    """Return a machine name as words."""
-    return str(name).replace("_", " ")
+    """Return the date and the time to the minute, on the clock that ``value`` carries."""
+    return _time(value, language.minute)
 
 
 def listed(names: Iterable[object]) -> str:
@@ -182,11 +175,11 @@ def _signed(found: float, text: str) -> str:
     return MINUS + text if found < 0 and any(digit in "123456789" for digit in text) else text
 
 
-def _time(value: object, layout: str) -> str:
+def _time(value: object, said: Callable[[pd.Timestamp], str]) -> str:
     if not isinstance(value, str | date):
         return DASH
     try:
         found = pd.Timestamp(value)
     except (ValueError, TypeError, OverflowError):
         return str(value)
-    return DASH if pd.isna(found) else found.strftime(layout)
+    return DASH if pd.isna(found) else said(found)

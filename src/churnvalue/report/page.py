@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import ChainableUndefined, Environment, FileSystemLoader
 
+from churnvalue import language
 from churnvalue.evaluation.equity import tops
 from churnvalue.report import charts, numbers, svg, year_on_year
 from churnvalue.report.axes import Axis
@@ -73,6 +74,7 @@ def _of_base(data: ReportData, scores: pd.DataFrame) -> dict[str, Any]:
     has_amounts = _has_amounts(data, scores)
     return {
         "project": data.project,
+        "language": language.language(),
         "facts": facts,
         "training": training,
         "log": log,
@@ -178,7 +180,9 @@ def _environment() -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     environment.policies["ext.i18n.trimmed"] = True
-    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        language.translated, language.ngettext, newstyle=True, pgettext=language.in_context
+    )
     environment.filters |= {
         "count": numbers.count,
         "percent": numbers.percent,
@@ -187,7 +191,8 @@ def _environment() -> Environment:
         "short": numbers.short,
         "day": numbers.day,
         "minute": numbers.minute,
-        "words": numbers.words,
+        "term": language.term,
+        "translated": lambda text: language.translated(str(text)),
         "grouped": numbers.grouped,
         "points": numbers.points_of,
         "change": numbers.change,
@@ -195,6 +200,7 @@ def _environment() -> Environment:
         "sha256": _sha256,
     }
     environment.globals |= {
+        "N_": language.N_,
         "Axis": Axis,
         "Series": charts.Series,
         "plot": charts.plot,

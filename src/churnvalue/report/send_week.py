@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from churnvalue.language import _
 from churnvalue.report.numbers import number
 from churnvalue.report.plans import counts, most_first
 
@@ -79,7 +80,7 @@ def calendar(sends: pd.DataFrame, capacities: Mapping[str, object]) -> Calendar:
         evidence=counts(sent["evidence"]) if "evidence" in sent else {},
         explored=counts(sent["group"]).get("explore", 0) if "group" in sent else 0,
         responses=_responses(sent),
-        unsent=sorted(counts(unsent["reason"].fillna("no reason is given")).items(), key=most_first),
+        unsent=sorted(counts(unsent["reason"].fillna(_("no reason is given"))).items(), key=most_first),
         peaks=_peaks(sent, capacities) if "send_at" in sent else [],
     )
 

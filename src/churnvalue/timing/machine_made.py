@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from churnvalue.clock import DAY, HOUR, Micros
 from churnvalue.errors import DefinitionError
+from churnvalue.language import N_
 
 _SECOND = 1_000_000
 _MINUTE = 60 * _SECOND
@@ -30,7 +31,7 @@ _AT_TOP_A_DAY = 20
 _MOST_A_DAY = 300  # on half of the days on which it is active
 _ACTIVE_DAYS = 3
 
-TOO_MANY, CLOCKWORK, BURST = "too many events", "regular clock", "burst"
+TOO_MANY, CLOCKWORK, BURST = N_("too many events"), N_("regular clock"), N_("burst")
 
 Flags = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from churnvalue.language import _
 from churnvalue.models.buy_till_you_die import BuyTillYouDie
 from churnvalue.timing.hazard import HazardTrees, bin_edges, periods
 from churnvalue.timing.next_purchase import AFT, BUYING, TREES, NextPurchase, geometric_mean
@@ -94,8 +95,12 @@ def _chosen(learner: _Learner, learning: Waits) -> tuple[Members, str]:
     cutoffs = learning.cutoffs
     folds = [c for c in cutoffs if cutoffs[0] + learner.horizon <= c][-_FOLDS:]
     if returns < _FEWEST_RETURNS or not folds:
-        why = f"{returns:,} returns" if folds else f"{len(cutoffs)} past windows, none after another has closed"
-        return (BUYING,), f"buy-till-you-die alone: the log holds {why}"
+        if folds:
+            return (BUYING,), _("buy-till-you-die alone: the log holds {returns:,} returns", returns=returns)
+        return (BUYING,), _(
+            "buy-till-you-die alone: the log holds {windows} past windows, none after another has closed",
+            windows=len(cutoffs),
+        )
     allowed = [m for m in _CANDIDATES if returns >= _FEWEST_FOR_TREES or TREES not in m]
     losses = dict.fromkeys(allowed, 0.0)
     for fold in folds:
@@ -106,7 +111,12 @@ def _chosen(learner: _Learner, learning: Waits) -> tuple[Members, str]:
             losses[members] += _loss(geometric_mean(hazards, members), test, learner.edges)
     best = min(allowed, key=lambda members: losses[members])
     dates = ", ".join(str(fold.date()) for fold in folds)
-    return best, f"{' + '.join(best)}: least deviance of {len(allowed)} candidates at {dates}"
+    return best, _(
+        "{best}: least deviance of {allowed} candidates at {dates}",
+        best=" + ".join(best),
+        allowed=len(allowed),
+        dates=dates,
+    )
 
 
 def _loss(hazard: Floats, test: Waits, edges: tuple[int, ...]) -> float:

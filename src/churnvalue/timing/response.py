@@ -15,10 +15,11 @@ import pandas as pd
 from scipy.stats import chi2
 
 from churnvalue.errors import DefinitionError
+from churnvalue.language import N_
 from churnvalue.timing.response_policy import COMMON, GAINS, choose_policy
 from churnvalue.timing.response_shape import Floats, Ints, Shape, Trials, fit_shape, relative_activity
 
-ACTIVITY, RATES, EXPERIMENT = "activity", "rates", "experiment"
+ACTIVITY, RATES, EXPERIMENT = N_("activity"), N_("rates"), N_("experiment")
 
 MIN_SENDS = 30
 _MIN_RESPONSES = 10

@@ -10,10 +10,39 @@ from churnvalue.decisions.sending.kernels import NONE
 from churnvalue.decisions.sending.rules import Messages, SendRules
 from churnvalue.decisions.sending.slot_choice import SlotChoice
 from churnvalue.decisions.sending.worth import NONE_KNOWN
+from churnvalue.language import N_, _
 from churnvalue.timing.calendar import SEND_DAYS
 from churnvalue.timing.response import EXPERIMENT, RATES
 
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_DAYS = (
+    *(N_("on Mondays"), N_("on Tuesdays"), N_("on Wednesdays"), N_("on Thursdays"), N_("on Fridays")),
+    *(N_("on Saturdays"), N_("on Sundays")),
+)
+# Each in three forms: the best hour of all; the best that was not full; the best beside the customer's other messages.
+_RESPONSE = (
+    N_("{share:.1f} % are expected to respond, the best of all allowed"),
+    N_("{share:.1f} % are expected to respond, the best of all allowed and not full"),
+    N_("{share:.1f} % are expected to respond, the best of all allowed beside the other messages"),
+)
+_COUNTED = (
+    N_("by the response counted in this hour, the best of all allowed; without an experiment no claim"),
+    N_("by the response counted in this hour, the best of all allowed and not full; without an experiment no claim"),
+    N_(
+        "by the response counted in this hour, the best of all allowed beside the other messages; without an experiment no "
+        "claim"
+    ),
+)
+_UNKNOWN = (
+    N_("no time of activity is known: the first day"),
+    N_("no time of activity is known: the first day and not full"),
+    N_("no time of activity is known: the first day beside the other messages"),
+)
+_ACTIVE = (
+    N_("{share:.1f} % of activity is expected {when}, the most of all allowed"),
+    N_("{share:.1f} % of activity is expected {when}, the most of all allowed and not full"),
+    N_("{share:.1f} % of activity is expected {when}, the most of all allowed beside the other messages"),
+)
+_BEST, _NOT_FULL, _BESIDE = range(3)
 
 
 def reasons(choice: SlotChoice, messages: Messages, rules: SendRules, p_slot: npt.NDArray[np.float64]) -> list[str]:
@@ -23,8 +52,7 @@ def reasons(choice: SlotChoice, messages: Messages, rules: SendRules, p_slot: np
     rows = np.arange(len(place))
     best = found.net.argmax(axis=1) if found.net.size else place
     several = np.asarray(np.isin(messages.owner, messages.owner[messages.place > 0]), dtype=bool)
-    beside = np.where(several, " beside the other messages", " and not full")
-    rank = np.where(choice.given == best, "", beside).tolist()
+    form = np.where(choice.given == best, _BEST, np.where(several, _BESIDE, _NOT_FULL)).tolist()
     chance = (found.p_response[rows, place] if found.net.size else p_slot).tolist()
     slots = found.calendars.slot[found.calendar, place].tolist() if found.net.size else []
     late = _late_hours(choice, rules)
@@ -34,26 +62,25 @@ def reasons(choice: SlotChoice, messages: Messages, rules: SendRules, p_slot: np
     for row, (given, group, number) in enumerate(zip(choice.given.tolist(), choice.group, found.channel, strict=True)):
         tier, late_hour = tiers[row], late[number] if rules.day_granularity or tiers[row] == NONE_KNOWN else ""
         if group == HOLDOUT:
-            text = "not sent: held out, to measure what sends change"
+            text = _("not sent: held out, to measure what sends change")
         elif given == NONE:
-            text = "not sent: " + _why_not(int(found.blocked[row]), rules, found.calendars.channels[number].id)
+            text = _why_not(int(found.blocked[row]), rules, found.calendars.channels[number].id)
             if found.blocked[row] == FREE and not pays[row]:
-                text = "not sent: it would cost more than it is expected to bring, fatigue counted"
+                text = _("not sent: it would cost more than it is expected to bring, fatigue counted")
             elif found.blocked[row] == FREE and several[row]:
-                text = "not sent: no hour is left beside the customer's other messages and within capacity"
+                text = _("not sent: no hour is left beside the customer's other messages and within capacity")
         elif group == EXPLORE:
-            moved = "" if given == choice.wished[row] else "; the hour drawn first was full"
-            text = "drawn at random among the allowed hours, to learn what timing changes" + moved + late_hour
+            moved = "" if given == choice.wished[row] else "; " + _("the hour drawn first was full")
+            text = _("drawn at random among the allowed hours, to learn what timing changes") + moved + late_hour
         elif tier == EXPERIMENT and not np.isnan(chance[row]):
-            text = f"{100 * chance[row]:.1f} % are expected to respond, the best of all allowed{rank[row]}"
+            text = _(_RESPONSE[form[row]], share=100 * chance[row])
         elif tier == RATES:
-            text = f"by the response counted in this hour, the best of all allowed{rank[row]}; without an experiment no claim"
+            text = _(_COUNTED[form[row]])
         elif tier == NONE_KNOWN:
-            text = f"no time of activity is known: the first day{rank[row]}{late_hour}"
+            text = _(_UNKNOWN[form[row]]) + late_hour
         else:
-            when = f"on {_DAYS[slots[row] // 24]}s" if rules.day_granularity else "in this hour of the week"
-            share = f"{100 * p_slot[row]:.1f} % of activity is expected {when}"
-            text = f"{share}, the most of all allowed{rank[row]}{late_hour}"
+            when = _(_DAYS[slots[row] // 24]) if rules.day_granularity else _("in this hour of the week")
+            text = _(_ACTIVE[form[row]], share=100 * p_slot[row], when=when) + late_hour
         texts.append(text)
     return texts
 
@@ -61,19 +88,28 @@ def reasons(choice: SlotChoice, messages: Messages, rules: SendRules, p_slot: np
 def _why_not(blocked: int, rules: SendRules, channel: str) -> str:
     """Which rule left a message without an hour."""
     if blocked == NO_CONSENT:
-        return f"the customer has unsubscribed from {channel}"
+        return _("not sent: the customer has unsubscribed from {channel}", channel=channel)
     if blocked == EXPIRED:
-        return "it expires before the first allowed hour"
+        return _("not sent: it expires before the first allowed hour")
     if blocked == CAPPED:
         own = rules.timing.channel(channel).max_per_week
         if rules.timing.max_per_week == 0:
-            return "[timing] max_per_week is 0"
-        return f"the cap of {rules.timing.max_per_week} messages a week" + (
-            f", {own} by {channel}, is reached" if own is not None else " is reached"
+            return _("not sent: [timing] max_per_week is 0")
+        most = rules.timing.max_per_week
+        if own is None:
+            return _("not sent: the cap of {most} messages a week is reached", most=most)
+        return _(
+            "not sent: the cap of {most} messages a week, {own} by {channel}, is reached",
+            most=most,
+            own=own,
+            channel=channel,
         )
     if blocked != FREE:
-        return f"every allowed hour is nearer than {rules.timing.min_gap_hours:g} hours to another send"
-    return f"every allowed hour of the next {SEND_DAYS} days is full"
+        return _(
+            "not sent: every allowed hour is nearer than {hours:g} hours to another send",
+            hours=rules.timing.min_gap_hours,
+        )
+    return _("not sent: every allowed hour of the next {days} days is full", days=SEND_DAYS)
 
 
 def _late_hours(choice: SlotChoice, rules: SendRules) -> list[str]:
@@ -81,6 +117,12 @@ def _late_hours(choice: SlotChoice, rules: SendRules) -> list[str]:
     texts = []
     for channel in choice.candidates.calendars.channels:
         hour = only_hour(rules, channel)
-        moved = f", moved to {hour:02d}:00 by the quiet hours" if hour != rules.timing.default_hour else ""
-        texts.append("; the log tells no hours, so the default hour is used" + moved)
+        if hour != rules.timing.default_hour:
+            told = _(
+                "the log tells no hours, so the default hour is used, moved to {hour:02d}:00 by the quiet hours",
+                hour=hour,
+            )
+        else:
+            told = _("the log tells no hours, so the default hour is used")
+        texts.append(f"; {told}")
     return texts

@@ -16,6 +16,7 @@ from churnvalue.decisions.sending.rules import MOST_MESSAGES, Audience, Messages
 from churnvalue.decisions.sending.slot_choice import SlotChoice, choose_slots
 from churnvalue.decisions.sending.worth import NONE_KNOWN, habit_of
 from churnvalue.errors import DefinitionError, near_match
+from churnvalue.language import _
 from churnvalue.timing.calendar import wall_clock
 from churnvalue.timing.response import ACTIVITY, SlotResponse
 from churnvalue.timing.week import SLOTS
@@ -157,7 +158,10 @@ def _table(messages: Messages, audience: Audience, rules: SendRules, choice: Slo
     table.loc[~sent, ["send_at", "slot"]] = pd.NA
     waiting = messages.waiting.assign(
         group=EXPLOIT, eligible_slots=0, evidence=NONE_KNOWN if audience.habit is None else ACTIVITY,
-        reason=f"not sent: no more than {MOST_MESSAGES} messages of a customer are weighed at once; it waits for the next plan",
+        reason=_(
+            "not sent: no more than {most} messages of a customer are weighed at once; it waits for the next plan",
+            most=MOST_MESSAGES,
+        ),
         eligible="0" * (SLOTS // 4), policy_version=SEND_POLICY,
     )  # fmt: skip
     table = pd.concat([table, waiting.reindex(columns=table.columns)]) if len(waiting) else table
@@ -185,15 +189,34 @@ def _hex(bits: npt.NDArray[np.bool_]) -> list[str]:
 def _notes(sends: pd.DataFrame, full: pd.DataFrame, gap: float) -> tuple[str, ...]:
     """How many messages have an hour, why the others have none, and how near the plan is to the best."""
     late = sends.loc[sends["send_at"].isna(), "reason"].value_counts()
-    unsent = tuple(f"{count} messages {reason}." for reason, count in sorted(late.items()))
+    unsent = tuple(_("{count} messages {reason}.", count=n, reason=reason) for reason, n in sorted(late.items()))
     groups = sends["group"].value_counts()
     drawn, held_out = int(groups.get(EXPLORE, 0)), int(groups.get(HOLDOUT, 0))
-    parts = (f", {drawn:,} of them at an hour drawn at random" if drawn else "") + (
-        f"; {held_out:,} are held out" if held_out else ""
+    told = {"sent": int(sends["send_at"].notna().sum()), "messages": len(sends), "drawn": drawn, "held_out": held_out}
+    if drawn and held_out:
+        whole = _(
+            "{sent:,} of {messages:,} messages have an hour within seven days, {drawn:,} of them at an hour drawn at random; "
+            "{held_out:,} are held out.",
+            **told,
+        )
+    elif drawn:
+        whole = _(
+            "{sent:,} of {messages:,} messages have an hour within seven days, {drawn:,} of them at an hour drawn at random.",
+            **told,
+        )
+    elif held_out:
+        whole = _(
+            "{sent:,} of {messages:,} messages have an hour within seven days; {held_out:,} are held out.", **told
+        )
+    else:
+        whole = _("{sent:,} of {messages:,} messages have an hour within seven days.", **told)
+    crowded = _(
+        "{hours:,} hours are full; no other choice of hours is worth over {gap:.3f} % more.",
+        hours=len(full),
+        gap=100 * gap,
     )
-    crowded = f"{len(full):,} hours are full; no other choice of hours is worth over {100 * gap:.3f} % more."
     return (
-        f"{int(sends['send_at'].notna().sum()):,} of {len(sends):,} messages have an hour within seven days{parts}.",
+        whole,
         *unsent,
         *((crowded,) if len(full) else ()),
     )

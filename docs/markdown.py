@@ -1,0 +1,10 @@
+"""What Markdown pages are put together from, and taken apart into."""
+
+import re
+from collections.abc import Iterable
+
+
+def grid(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """Return a table."""
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join("| " + " | ".join(re.sub(r"\s*\|\s*", " or ", cell) for cell in line) + " |\n" for line in lines)
