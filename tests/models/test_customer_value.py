@@ -40,7 +40,7 @@ class Steady:
     features: tuple[str, ...] = ()
 
     def orders(self, frame, days):
-        return np.full(len(frame), self.rate * days)
+        return np.tile(self.rate * np.asarray(days), (len(frame), 1))
 
     def p_no_purchase(self, frame, days):
         return np.full(len(frame), np.exp(-self.rate * days))

@@ -1,10 +1,13 @@
 from dataclasses import replace
 
+import lightgbm as lgb
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import logit
 
 from churnvalue.errors import RegistryError
+from churnvalue.models.link_model import LinkModel, walking_once
 
 
 @pytest.mark.parametrize("name", ["churn", "orders", "spend"])
@@ -61,3 +64,23 @@ def test_a_missing_feature_is_named_with_a_near_match(base):
         base.links["churn"].predict(frame)
     with pytest.raises(RegistryError, match=r"'days_since_last_purchase' is missing and 1 more\."):
         base.links["churn"].contributions(frame.drop(columns="repeat_days_purchase"))
+
+
+def test_the_same_trees_are_walked_once_for_the_same_frame(monkeypatch) -> None:
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"a": rng.random(300), "b": rng.random(300)})
+    booster = lgb.train({"objective": "binary", "verbose": -1}, lgb.Dataset(frame.to_numpy(), frame["a"] > 0.5), 3)
+    text = booster.model_to_string()
+    one, copy = LinkModel(text, ("a", "b"), "logit"), LinkModel(str(text), ("a", "b"), "logit", intercept=1.0)
+    alone = one.on_link(frame)
+    walks = []
+    predict = lgb.Booster.predict
+    monkeypatch.setattr(lgb.Booster, "predict", lambda *a, **k: walks.append(1) or predict(*a, **k))
+    with walking_once():
+        np.testing.assert_array_equal(one.on_link(frame), alone)
+        np.testing.assert_array_equal(copy.on_link(frame), alone + 1.0)
+        np.testing.assert_array_equal(one.on_link(frame.iloc[:10]), alone[:10])
+        np.testing.assert_array_equal(one.on_link(frame.iloc[10:20]), alone[10:20])
+    assert len(walks) == 3
+    one.on_link(frame)
+    assert len(walks) == 4

@@ -1,7 +1,7 @@
 """The champions: the registry of a configuration, and the models that score."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from churnvalue.jobs.registered import Registered, files_of, load
 from churnvalue.models.customer_value import ValueModel
 from churnvalue.models.definition import NAMES
 from churnvalue.models.digests import write_digests
+from churnvalue.models.link_model import walking_once
 from churnvalue.models.outcome_models import ChurnModel, SpendModel
 from churnvalue.models.serving import read_features
 from churnvalue.tracking import Keys, Tracker, UnreachableError, open_tracker
@@ -68,7 +69,8 @@ class Champions:
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the outputs of all models, side by side."""
-        return pd.concat([model.predict(frame) for model in self.models.values()], axis=1)
+        with walking_once():
+            return pd.concat([model.predict(frame) for model in self.models.values()], axis=1)
 
 
 def open_registry(config: Config) -> Tracker:
@@ -112,9 +114,23 @@ def _current(config: Config) -> dict[str, Package]:
     if missing := set(NAMES) - {"spend"} - set(versions):
         raise RegistryError(
             f"Scoring needs champions of churn, orders, value and return, but {', '.join(sorted(missing))} has none."
-            " Train first: churnvalue train"
+            f" {_offered(tracker, sorted(missing))}"
         )
     return {name: Package(version, tracker.download(name, version)) for name, version in versions.items()}
+
+
+def _offered(tracker: Tracker, missing: Sequence[str]) -> str:
+    """Return how models without a champion get one: from their versions, where they have some."""
+    registered = set(tracker.names())
+    found = {name: tracker.versions(name) for name in missing if name in registered}
+    versions = {
+        name: ", ".join(str(info.version) for info in reversed(infos)) for name, infos in found.items() if infos
+    }
+    offers = [
+        f"{name} has versions: {listed}; choose one with: churnvalue promote {name} VERSION."
+        for name, listed in versions.items()
+    ]
+    return " ".join(offers) or "Train first: churnvalue train"
 
 
 def _pinned(config: Config, error: UnreachableError) -> dict[str, Package]:
@@ -160,4 +176,4 @@ def _loaded(packages: Mapping[str, Package]) -> Champions:
         # These champions learnt from a log without amounts; a spend model left over speaks of another log.
         loaded.pop("spend", None)
         versions.pop("spend", None)
-    return Champions(loaded, versions, features, read_reference(folders["churn"]))
+    return Champions(loaded, versions, features, read_reference(folders["churn"], features))

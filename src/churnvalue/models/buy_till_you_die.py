@@ -13,6 +13,7 @@ import pandas as pd
 from churnvalue.features import Feature, expand
 from churnvalue.models.bg_nbd import BGNBD
 from churnvalue.models.gamma_gamma import GammaGamma
+from churnvalue.models.likelihood import Horizon
 from churnvalue.models.pareto_nbd import ParetoNBD
 
 Floats = npt.NDArray[np.float64]
@@ -69,12 +70,12 @@ class BuyTillYouDie:
         """Names of the features that prediction reads."""
         return tuple(f"{use}_{self.kind}" for use in _ROLES.values())
 
-    def p_no_purchase(self, frame: pd.DataFrame, days: float) -> Floats:
-        """Return P(no purchase in the next ``days``). Shape (rows,)."""
+    def p_no_purchase(self, frame: pd.DataFrame, days: Horizon) -> Floats:
+        """Return P(no purchase in the next ``days``); a column for each where several come."""
         return np.asarray(self.purchases.p_no_purchase(summary(frame, self.kind), days), dtype=np.float64)
 
-    def orders(self, frame: pd.DataFrame, days: float) -> Floats:
-        """Return the expected orders of the next ``days``."""
+    def orders(self, frame: pd.DataFrame, days: Horizon) -> Floats:
+        """Return the expected orders of the next ``days``; a column for each where several come."""
         expected = self.purchases.expected_purchases(summary(frame, self.kind), days)
         return np.asarray(expected, dtype=np.float64) * self.orders_a_day
 

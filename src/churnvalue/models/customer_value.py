@@ -102,8 +102,9 @@ class ValueModel:
         """Present value, to the value horizon, of margin, of what orders cost, and of what is sent whatever they do."""
         terms = self.terms
         edges = _edges(terms.horizon_days, terms.value_days)
-        orders = np.vstack([np.zeros(len(frame)), *[self.buying.orders(frame, days) for days in edges[1:]]])
-        at_horizon = np.maximum(self.buying.orders(frame, terms.horizon_days), np.finfo(float).tiny)
+        by_then = self.buying.orders(frame, [*edges[1:], terms.horizon_days]).T
+        orders = np.vstack([np.zeros(len(frame)), by_then[:-1]])
+        at_horizon = np.maximum(by_then[-1], np.finfo(float).tiny)
         fading = np.diff(orders, axis=0) / at_horizon
         middles = (edges[1:] + edges[:-1]) / 2
         discount = (1 + terms.discount_rate) ** (-middles / 365)

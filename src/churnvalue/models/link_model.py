@@ -3,6 +3,9 @@
 A shift keeps contributions additive: they and the base still sum to the link of the prediction.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -20,6 +23,22 @@ Link = Literal["logit", "log"]
 BOUND = 30.0  # |link|: beyond it a probability or an amount could become exactly 0 or infinite
 
 
+_walked: ContextVar[dict[tuple[str, int], tuple[pd.DataFrame, Floats]] | None] = ContextVar("walked", default=None)
+
+
+@contextmanager
+def walking_once() -> Iterator[None]:
+    """Walk the same trees only once for the same frame inside: models of one future carry copies of each other's trees.
+
+    Frames must not change meanwhile.
+    """
+    token = _walked.set({})
+    try:
+        yield
+    finally:
+        _walked.reset(token)
+
+
 @dataclass(frozen=True)
 class LinkModel:
     """Prediction = inverse link of ``intercept + trees``."""
@@ -35,8 +54,14 @@ class LinkModel:
 
     def on_link(self, frame: pd.DataFrame) -> Floats:
         """Return the prediction on the link scale. Shape (rows,)."""
-        trees = self._booster.predict(self._matrix(frame), raw_score=True)
-        return np.clip(self.intercept + np.asarray(trees, dtype=np.float64), -BOUND, BOUND)
+        walked, asked = _walked.get(), (self.trees, id(frame))
+        if walked is not None and asked in walked:
+            trees = walked[asked][1]
+        else:
+            trees = np.asarray(self._booster.predict(self._matrix(frame), raw_score=True), dtype=np.float64)
+            if walked is not None:
+                walked[asked] = frame, trees  # the frame is kept too, so that no other can come by its id
+        return np.clip(self.intercept + trees, -BOUND, BOUND)
 
     def predict(self, frame: pd.DataFrame) -> Floats:
         """Return probabilities (logit) or amounts (log). Shape (rows,)."""

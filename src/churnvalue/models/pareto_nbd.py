@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numba
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -77,8 +78,8 @@ class ParetoNBD(PurchaseModel):
 
     def _each(self, values: Floats, base: Histories) -> Floats:
         moments = _moments(base)
-        fates = _fates(values, moments)
-        return np.asarray(np.logaddexp(fates.stops[moments.last], fates.buys[moments.end]), dtype=np.float64)
+        stops, buys = _likelihoods(values, moments)
+        return np.asarray(np.logaddexp(stops[moments.last], buys[moments.end]), dtype=np.float64)
 
     def _total(self, base: Histories) -> Objective:
         moments = _moments(base)
@@ -95,10 +96,10 @@ class ParetoNBD(PurchaseModel):
 
     def _alive(self, values: Floats, base: Histories) -> Floats:
         moments = _moments(base)
-        fates = _fates(values, moments)
-        buys = fates.buys[moments.end]
-        both = np.logaddexp(buys, fates.stops[moments.end])
-        return np.asarray(np.exp(np.minimum(both - np.logaddexp(buys, fates.stops[moments.last]), 0.0)))
+        stops, all_buys = _likelihoods(values, moments)
+        buys = all_buys[moments.end]
+        both = np.logaddexp(buys, stops[moments.end])
+        return np.asarray(np.exp(np.minimum(both - np.logaddexp(buys, stops[moments.last]), 0.0)))
 
     def _purchases(self, values: Floats, base: Histories) -> Callable[[float], Floats]:
         s, scale, rate = values[2], values[3] + base.age, self._rate(values, base)
@@ -143,21 +144,40 @@ def _moments(base: Histories) -> _Moments:
     return _Moments(frequency, at, rows[: len(base.age)], rows[len(base.age) :])
 
 
-def _fates(values: Floats, moments: _Moments) -> _Fates:
-    """Both fates at every moment; gradients in the logarithms of r, alpha, s, beta.
+def _likelihoods(values: Floats, moments: _Moments) -> tuple[Floats, Floats]:
+    """Log-likelihood, at every moment, of being alive and then of stopping first, and of buying first.
 
     Of those silent from t_x to T, some stop before they buy again, be it before or after T, and the others
     live to buy after T: L = stops(t_x) + buys(T). Two positive terms, where the usual form subtracts one
     hypergeometric function from another.
     """
     r, alpha, s, beta = values
+    ratio = (beta + moments.at) / (alpha + moments.at)
+    chance = np.empty(len(ratio))
+    _chances(r, s, moments.frequency, ratio, _terms(ratio), chance)
+    alive = _alive(values, moments)[0]
+    chance = _bounded(chance)
+    return alive + np.log(chance), alive + np.log1p(-chance)
+
+
+def _alive(values: Floats, moments: _Moments) -> tuple[Floats, Floats, npt.NDArray[np.intp]]:
+    """Log-likelihood of being alive at every moment; the distinct frequencies, and the place of each moment's among them."""
+    r, alpha, s, beta = values
+    x, y = moments.frequency, moments.at
+    distinct_x, place = np.unique(x, return_inverse=True)
+    alive = (gammaln(r + distinct_x) - gammaln(r))[place]
+    alive += -r * np.log1p(y / alpha) - x * np.log(alpha + y) - s * np.log1p(y / beta)
+    return alive, distinct_x, place
+
+
+def _fates(values: Floats, moments: _Moments) -> _Fates:
+    """Both fates at every moment, as ``_likelihoods`` gives them; gradients in the logarithms of r, alpha, s, beta."""
+    r, alpha, s, beta = values
     x, y = moments.frequency, moments.at
     buying, stopping = alpha + y, beta + y
     ratio = stopping / buying
     chance, d_r, d_s, d_ratio = _stops_first(r, s, x, ratio)
-    distinct_x, place = np.unique(x, return_inverse=True)
-    alive = (gammaln(r + distinct_x) - gammaln(r))[place]
-    alive += -r * np.log1p(y / alpha) - x * np.log(buying) - s * np.log1p(y / beta)
+    alive, distinct_x, place = _alive(values, moments)
     d_alive = np.stack(
         [
             (digamma(r + distinct_x) - digamma(r))[place] - np.log1p(y / alpha),
@@ -182,11 +202,7 @@ def _stops_first(r: float, s: float, x: Floats, ratio: Floats) -> tuple[Floats, 
     whichever of alpha and beta is larger. Gauss's continued fraction (DLMF 15.7.1 with b = 0) needs no
     powers, so nothing overflows for any x, and its convergents are probabilities too.
     """
-    # The error falls by ((root - 1) / (root + 1))^2 a pair of terms; enough of them for 1e-13. Their number
-    # is a matter of the moment alone: one customer never touches another, not even in the last digit.
-    root = np.sqrt(np.maximum(ratio, 1 / ratio))
-    needed = 1 + 15 / np.log((root + 1) / np.maximum(root - 1, 1e-12))
-    terms = np.minimum(2 ** np.ceil(np.log2(needed)), _MOST_TERMS).astype(np.int64)
+    terms = _terms(ratio)
     result = np.empty((4, len(x)))
     for level in np.unique(terms):
         members = np.flatnonzero(terms == level)
@@ -195,7 +211,34 @@ def _stops_first(r: float, s: float, x: Floats, ratio: Floats) -> tuple[Floats, 
             block = members[start : start + _BLOCK]
             result[:, block] = _continued_fraction(r, s, x[block], ratio[block], int(level))
     chance, d_r, d_s, d_ratio = result
-    return np.clip(chance, 1e-300, 1 - 1e-15), d_r, d_s, d_ratio
+    return _bounded(chance), d_r, d_s, d_ratio
+
+
+def _bounded(chance: Floats) -> Floats:
+    return np.clip(chance, 1e-300, 1 - 1e-15)
+
+
+def _terms(ratio: Floats) -> npt.NDArray[np.int64]:
+    """How many pairs of terms the continued fraction needs.
+
+    The error falls by ((root - 1) / (root + 1))^2 a pair; enough of them for 1e-13. Their number is a matter of the moment
+    alone: one customer never touches another, not even in the last digit.
+    """
+    root = np.sqrt(np.maximum(ratio, 1 / ratio))
+    needed = 1 + 15 / np.log((root + 1) / np.maximum(root - 1, 1e-12))
+    return np.asarray(np.minimum(2 ** np.ceil(np.log2(needed)), _MOST_TERMS), dtype=np.int64)
+
+
+@numba.njit(cache=True, nogil=True)
+def _chances(r, s, x, ratio, terms, chance):  # type: ignore[no-untyped-def]
+    """Fill in the probability of ``_stops_first``: the same fraction without its slopes, which prediction does not need."""
+    for i in range(len(x)):
+        a, n, z = r + x[i], r + s + x[i], 1 - ratio[i]
+        tail = 1.0
+        for j in range(terms[i], 0, -1):
+            tail = 1 - (a + j) * (n + j) / ((n + 2 * j) * (n + 2 * j + 1)) / tail * z
+            tail = 1 - j * (s + j) / ((n + 2 * j - 1) * (n + 2 * j)) / tail * z
+        chance[i] = s / (n * (1 - a * n / (n * (n + 1)) / tail * z))
 
 
 def _continued_fraction(r: float, s: float, x: Floats, ratio: Floats, terms: int) -> Floats:

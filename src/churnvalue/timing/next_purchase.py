@@ -130,7 +130,7 @@ class NextPurchase:
 
     def member_hazards(self, frame: pd.DataFrame) -> dict[str, Floats]:
         """Return the cumulative hazard of each bin by member, without levels. Shapes (rows, bins)."""
-        silent = np.column_stack([self.buying.p_no_purchase(frame, edge) for edge in self.edges])
+        silent = self.buying.p_no_purchase(frame, self.edges)
         made = {BUYING: self._steps(-np.log(np.maximum(silent, _NEVER)))}
         if self.aft is not None:
             made[AFT] = self._steps(self.aft.cumulative_hazard(frame, self.edges))
@@ -149,7 +149,7 @@ class NextPurchase:
 
     def _beyond(self, frame: pd.DataFrame, days: float) -> Floats:
         """Cumulative hazard from the horizon to ``days``, of buy-till-you-die. Shape (rows,)."""
-        silent = np.column_stack([self.buying.p_no_purchase(frame, ahead) for ahead in (self.horizon_days, days)])
+        silent = self.buying.p_no_purchase(frame, (self.horizon_days, days))
         later = np.log(np.maximum(silent, _NEVER))
         return np.asarray(np.maximum(later[:, 0] - later[:, 1], 0.0))
 
