@@ -10,7 +10,7 @@ from docs.python_reference import python
 
 from churnvalue import cli
 from churnvalue.features import families
-from churnvalue.jobs.columns import COLUMNS, FILES
+from churnvalue.jobs.columns import COLUMNS, FILES, KEPT
 
 FOLDER = Path(__file__).parent / "reference"
 MADE = "<!-- Made from the code by python -m docs.make_reference; edit nothing here. -->\n"
@@ -49,6 +49,8 @@ def files() -> str:
         " 1. The files of a command appear together, complete, with the manifest last.\n",
         grid(("file", "written by", "holds"), [(f"`{name}`", f"`{by}`", text) for name, (by, text) in FILES.items()]),
     ]
+    parts.append("Beside the configuration, and nothing to edit:\n")
+    parts.append(grid(("file", "holds"), [(f"`{name}`", text) for name, text in KEPT.items()]))
     for name, columns in COLUMNS.items():
         parts.append(f"## {name}\n\n{FILES[name][1]}\n")
         parts.append(grid(("column", "meaning"), [(f"`{column}`", text) for column, text in columns.items()]))
@@ -63,7 +65,7 @@ def features() -> str:
         "# Features\n",
         'A definition names a family and its parameters, `{ use = "event_count", kind = "purchase", days = [30, 90] }`; a list'
         ' stands for one feature each, `"all"` for no limit of days. The column is named after family, kind and days:'
-        " `event_count_purchase_30d`. [Own features](../own-models.md) are a few lines.\n",
+        " `event_count_purchase_30d`. [Own features](../how-to/own-models.md) are a few lines.\n",
     ]
     own = {name: one for name, one in families().items() if one.declare.__module__.startswith("churnvalue.features.")}
     for module in sorted({one.declare.__module__ for one in own.values()}):

@@ -17,7 +17,7 @@ _GROUPS = (
     ("Simulated logs", "churnvalue.simulate", ("simulate_log", "SimulatedLog", "Shop")),
     ("Errors", "churnvalue.errors", ()),
 )
-_PROTOCOL = ("__init__",)
+_LONGEST = 120  # characters of a signature
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def public_names(module: str) -> tuple[str, ...]:
             if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == wanted:
                 value = node.value
                 keys = value.keys if isinstance(value, ast.Dict) else getattr(value, "elts", [])
-                return tuple(sorted(one.value for one in keys if isinstance(one, ast.Constant)))
+                return tuple(sorted(str(one.value) for one in keys if isinstance(one, ast.Constant)))
     return tuple(node.name for node in tree.body if isinstance(node, ast.ClassDef))
 
 
@@ -67,13 +67,16 @@ def find(module: str, name: str) -> Public:
     for node in tree.body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
             return _public(node, module)
-        named = node.targets[0] if isinstance(node, ast.Assign) else None
-        if isinstance(named, ast.Name) and named.id == name and isinstance(node.value, ast.Name):
+        if (
+            isinstance(node, ast.Assign)
+            and getattr(node.targets[0], "id", "") == name
+            and isinstance(node.value, ast.Name)
+        ):
             return replace(find(module, node.value.id), name=name)  # another name of the same
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and _gives(node, name):
-            return find(str(node.module), name)
-        if isinstance(node, ast.Dict) and (home := _home(node, name)):
+    for part in ast.walk(tree):
+        if isinstance(part, ast.ImportFrom) and _gives(part, name):
+            return find(str(part.module), name)
+        if isinstance(part, ast.Dict) and (home := _home(part, name)):
             return find(f"{module}.{home}", name)
     raise LookupError(f"{module} has no '{name}'.")
 
@@ -102,25 +105,32 @@ def _public(node: ast.ClassDef | ast.FunctionDef, module: str) -> Public:
     if isinstance(node, ast.FunctionDef):
         return Public(node.name, _call(node, skip=0), says)
     functions = [one for one in node.body if isinstance(one, ast.FunctionDef)]
-    made = next((one for one in functions if one.name in _PROTOCOL), None)
-    signature = _call(made, skip=1) if made else "(" + ", ".join(_fields(node)) + ")" if _is_data(node) else ""
-    methods = tuple(
+    own = tuple(
         Public(one.name, "" if _is_property(one) else _call(one, skip=1), _first_line(one))
         for one in functions
         if not one.name.startswith("_")
     )
-    return Public(node.name, signature, says, (*methods, *_inherited(node, module, {one.name for one in methods})))
+    bases = list(_bases(node, module))
+    known = {one.name for one in own}
+    methods = (*own, *(one for base in bases for one in base.methods if one.name not in known))
+    made = next((one for one in functions if one.name == "__init__"), None)
+    if made:
+        signature = _call(made, skip=1)
+    elif _is_data(node):
+        signature = "(" + ", ".join(_fields(node)) + ")"
+    else:
+        signature = next((base.signature for base in bases if base.signature), "")
+    return Public(node.name, signature, says, methods)
 
 
-def _inherited(node: ast.ClassDef, module: str, own: set[str]) -> Iterator[Public]:
-    """Yield the methods of the classes of this package that a class is made from, without those that it has itself."""
+def _bases(node: ast.ClassDef, module: str) -> Iterator[Public]:
+    """Yield the classes of this package that a class is made from."""
     for base in node.bases:
         if isinstance(base, ast.Name):
             try:
-                found = find(module, base.id)
+                yield find(module, base.id)
             except LookupError:
-                continue  # a class of Python or of another package
-            yield from (one for one in found.methods if one.name not in own)
+                continue  # of Python or of another package
 
 
 def _call(node: ast.FunctionDef, skip: int) -> str:
@@ -163,6 +173,9 @@ def _first_line(node: ast.ClassDef | ast.FunctionDef) -> str:
 
 
 def _entry(public: Public) -> str:
-    lines = [f"**`{public.name}{public.signature}`**  \n{public.says}\n"]
+    shown = public.name + public.signature
+    if len(shown) > _LONGEST:
+        shown = shown[: shown.rindex(",", 0, _LONGEST)] + ", …)"
+    lines = [f"**`{shown}`**  \n{public.says}\n"]
     lines += [f"- `{one.name}{one.signature}`: {one.says}" for one in public.methods]
     return "\n".join(lines) + ("\n" if public.methods else "")

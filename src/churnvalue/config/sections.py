@@ -6,7 +6,7 @@ Every section but ``[[events]]`` has defaults, which stand here and nowhere else
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from churnvalue.clock import micros, zone
 from churnvalue.config.databases import Sink
@@ -38,13 +38,17 @@ class EventColumns(Section):
     """Where it happened, or by which channel a message went."""
     campaign: Text | None = None
     """Which campaign; of an offer, its experiment."""
+    currency: Text | None = None
+    """The currency of the amount: all rows must have the same one."""
+    event_id: Text | None = None
+    """What names each event: rows that share it must not differ, unless `repeated` says which one counts."""
 
 
 class EventSource(Section):
     """One source of events and how its columns are read."""
 
     source: Text
-    """File or glob of Parquet or CSV, `duckdb:///file#table`, or `postgresql://user@host:5432/db#schema.table`."""
+    """File or glob of Parquet or CSV, `duckdb:///file#table`, `postgresql://…/db#schema.table`, or `spark://schema.table`."""
     kind: Text | FromColumn = "purchase"
     """What sort of event every row is, or the column that tells it."""
     timezone: str | None = None
@@ -54,8 +58,17 @@ class EventSource(Section):
     negative_kind: Text = "return"
     """The kind that purchases become whose amount, once folded into orders, is below zero."""
     columns: EventColumns = EventColumns()
+    repeated: Literal["latest"] | None = None
+    """Of rows that share an `event_id` and differ, `"latest"` keeps the one known last; left out, they are refused."""
 
     _zone = field_validator("timezone")(lambda value: None if value is None else zone(value).key)
+
+    @field_validator("repeated")
+    @classmethod
+    def _of_what(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and "columns" in info.data and info.data["columns"].event_id is None:
+            raise ValueError("needs columns.event_id")
+        return value
 
 
 class Checks(Section):

@@ -3,7 +3,7 @@
 Money is in the unit of the log's amounts and null in a log without them; times are UTC; probabilities are from 0 to 1.
 """
 
-from churnvalue.jobs.outputs import CURVE, EXPORT, FEATURES, MEASURE, PLAN, PORTFOLIOS, SCORES, SENDS
+from churnvalue.jobs.outputs import CURVE, EXPORT, FEATURES, MEASURE, PLAN, PORTFOLIOS, REASONS, SCORES, SENDS
 
 _WHO = {
     "customer_id": "Whose row it is, as text.",
@@ -18,11 +18,32 @@ FILES: dict[str, tuple[str, str]] = {
     EXPORT: ("plan", "The messages that go out, as sending tools read them; no cell is a spreadsheet's formula."),
     CURVE: ("plan", "What the plan would cost and earn with other budgets."),
     PORTFOLIOS: ("plan", "What each tier brought and cost, and how the tiers of a year ago have done since."),
-    "train.json": ("train", "The verdict: metrics beside every baseline, grade, gate, calibration, importance, drift."),
+    REASONS: ("plan", "Reasons of those who are planned, where the scores hold none."),
+    "train.json": (
+        "train",
+        "The verdict: metrics beside baselines, grade, gate, calibration, importance, past scores graded.",
+    ),
     "backtest.json": ("backtest", "Metrics of every method at past cutoffs, and paired differences with intervals."),
     MEASURE: ("measure", "What a plan earned against its hold-out and its promise, with intervals."),
     "report.html": ("report", "The report: one self-contained page."),
-    "manifest.json": ("each of them", "Digest, rows and command of every file in the folder, written last."),
+    "manifest.json": (
+        "each of them",
+        "Digest and rows of every file, and what each command noted: drift, price, gap.",
+    ),
+}
+
+# Beside the configuration, by default; none of them is to be edited.
+KEPT: dict[str, str] = {
+    "mlflow.db": "Runs and the registry, where `tracking_uri` names no server.",
+    "mlartifacts/": "Models, cards and pictures of those runs.",
+    "mlcache/": "Champions of a server, as last loaded: what scores while it is away.",
+    ".*.unregistered": "What a training learnt that could not be registered yet; the next training takes it up.",
+    ".*.lock, .lock": "Whoever is writing; they may stay.",
+}
+
+_WHY = {
+    "drivers": "Why they may leave or stay, strongest first: feature, value, effect (log-odds) and text; null if not found.",
+    "spend_drivers": "What moves their spend, likewise; effect on the log scale.",
 }
 
 COLUMNS: dict[str, dict[str, str]] = {
@@ -48,8 +69,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "previous_tier": "The tier of the earlier scores that this one was compared with; null where there was none.",
         "percentile": "Share of customers worth less, times 100.",
         "band": "low, medium or high risk, by thresholds kept with the model.",
-        "drivers": "Why they may leave or stay, strongest first: list of feature, value, effect (log-odds) and text.",
-        "spend_drivers": "What moves their spend, likewise; effect on the log scale.",
+        **_WHY,
         "model_versions": "The version of each model that spoke.",
     },
     FEATURES: {**_WHO},
@@ -100,6 +120,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "local_minute": "When, by the customer's clock, such as `2011-09-02 10:00`.",
         "campaign": "The action that it carries.",
     },
+    REASONS: {"customer_id": _WHO["customer_id"], **_WHY},
     CURVE: {
         "budget": "Money that may be spent.",
         "cost": "Money that would be.",
