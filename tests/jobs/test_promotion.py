@@ -68,3 +68,13 @@ def test_without_a_later_window_nothing_is_judged():
     reasons, remarks = judged(SimpleNamespace(evaluation=None), CHURN)
     assert reasons == ["no later window to judge on: the history holds only one closed window apart"]
     assert remarks == []
+
+
+def test_a_window_in_which_all_are_alike_gives_no_verdict_and_says_so():
+    found = learned(300, {OURS: 0.3, "bg_nbd": 1.0})
+    found.evaluation.targets["spend"] = 0.0
+    reasons, remarks = judged(found, loaded("spend", "spend", "normalised_gini", "bg_nbd"))
+    assert (reasons, remarks) == (
+        [],
+        ["spend: not judged, for in the newest window all 300 customers have 0 as 'spend'"],
+    )

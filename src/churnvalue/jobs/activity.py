@@ -16,6 +16,7 @@ from churnvalue.timing.machine_made import machine_made
 from churnvalue.timing.week import SLOTS
 
 _VISIT = "visit"  # beside the outcome's kind: unlike opening what we send, customers do it of their own accord
+_LEARNT_FROM = 50_000  # customers; more take memory and hardly change what is common to them
 _EARLIER_DAYS = 90  # what came since then judges how habits are learnt
 
 Floats = npt.NDArray[np.float64]
@@ -38,18 +39,30 @@ class Activity:
     made: npt.NDArray[np.bool_]
     left_out: Mapping[str, int]
 
-    def counts(self, until: int) -> Floats:
-        """How often each customer was active in each hour, of what was known before ``until``. Shape (customers, 168)."""
+    def counts(self, until: int, customers: Ints) -> Floats:
+        """How often some customers were active in each hour, of what was known before ``until``. Shape (customers, 168).
+
+        ``customers`` are distinct places in the log; -1 is one whom it does not know.
+        """
+        place = np.full(len(self.log.customers) + 1, -1, dtype=np.int64)
+        place[customers] = np.arange(len(customers))  # -1 sets the last one, which nobody has
         rows = np.concatenate([rows_of(self.log, kind, clock.before(until), until) for kind in self.kinds])
         rows = rows[~self.made[rows]]
-        cell = customer_of(self.log, rows) * SLOTS + clock.hour_of_week(self.log.wall_clock[rows])
-        counts = np.bincount(cell, minlength=len(self.log.customers) * SLOTS)
-        return counts.reshape(-1, SLOTS).astype(np.float64)
+        whose = place[customer_of(self.log, rows)]
+        rows, whose = rows[whose >= 0], whose[whose >= 0]
+        cell = whose * SLOTS + clock.hour_of_week(self.log.wall_clock[rows])
+        return np.bincount(cell, minlength=len(customers) * SLOTS).reshape(-1, SLOTS).astype(np.float64)
 
-    def habit(self, until: int) -> tuple[SlotHabit, Floats]:
-        """Return the habit as learned before ``until``, and the counts that it was learned from."""
-        counts = self.counts(until)
-        return SlotHabit().fit(counts, earlier=self.counts(until - _EARLIER_DAYS * DAY)), counts
+    def habit(self, until: int) -> SlotHabit:
+        """Return the habit as learned before ``until``, of larger logs from 50,000 customers all over the ids."""
+        everyone = len(self.log.customers)
+        some = np.unique(np.linspace(0, everyone - 1, min(everyone, _LEARNT_FROM)).astype(np.int64))
+        return SlotHabit().fit(self.counts(until, some), earlier=self.counts(until - _EARLIER_DAYS * DAY, some))
+
+    def habits(self, habit: SlotHabit, until: int, customers: Ints) -> npt.NDArray[np.float32]:
+        """Hours of some customers of the log, -1 for one it does not know. Shape (customers, 168), rows sum to 1."""
+        asked, own = np.unique(customers, return_inverse=True)
+        return habit.predict(self.counts(until, asked))[own]
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -73,9 +86,3 @@ def read_activity(log: EventLog, outcome: str, cutoff: int) -> Activity:
         made[rows] = found.mask
         left_out = {reason: left_out.get(reason, 0) + events for reason, events in found.events.items()}
     return Activity(log, kinds, made, left_out)
-
-
-def habit_of(habit: SlotHabit, counts: Floats, rows: Ints) -> npt.NDArray[np.float32]:
-    """Hours of the customers ``rows`` of the log, -1 for one it does not know. Shape (rows, 168), rows sum to 1."""
-    own = np.where(rows[:, None] >= 0, counts[rows], 0.0)
-    return habit.predict(own)

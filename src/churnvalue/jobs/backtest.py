@@ -16,6 +16,7 @@ from churnvalue.evaluation.measurement import OURS, Evaluation, grade
 from churnvalue.evaluation.metrics import paired_bootstrap
 from churnvalue.jobs.learning import assess
 from churnvalue.jobs.material import definitions, gather
+from churnvalue.language import spoken
 from churnvalue.progress import Stages
 from churnvalue.storage import staged
 
@@ -36,6 +37,7 @@ class Backtest:
     spend: tuple[Mapping[str, Any], ...]
 
 
+@spoken
 def backtest(config: Config, out: Path | None = None, stages: Stages | None = None) -> Backtest:
     """Return how the models would have done at the newest past cutoffs, each learnt from what had closed before it.
 

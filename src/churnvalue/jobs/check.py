@@ -6,13 +6,13 @@ import pandas as pd
 
 from churnvalue import clock
 from churnvalue.config import Config, EventSource, FromColumn
-from churnvalue.engines import read_log
-from churnvalue.engines.duck import DuckEngine
+from churnvalue.engines import read_columns, read_log
 from churnvalue.errors import HistoryError
 from churnvalue.events.log import EventLog
 from churnvalue.features import expand
 from churnvalue.frames import training_frame
-from churnvalue.language import N_, _, term, translated
+from churnvalue.jobs.log_end import far_end
+from churnvalue.language import N_, _, named, spoken, translated
 from churnvalue.snapshots import training_cutoffs
 
 _ENOUGH_CUSTOMERS = 500
@@ -42,6 +42,7 @@ class Readiness:
         return all(finding.level != "missing" for finding in self.findings)
 
 
+@spoken
 def check(config: Config) -> Readiness:
     """Return the readiness report of a configuration's log.
 
@@ -49,7 +50,9 @@ def check(config: Config) -> Readiness:
         SourceError: If a source cannot be read at all.
     """
     log = read_log(config)
-    findings = [*_rows(log), *_columns(config), *_contents(log, config)]
+    findings = [*_rows(log, config), *_columns(config), *_contents(log, config)]
+    if far := far_end(log, config):
+        findings.append(Finding("note", "end", far))
     cutoffs = pd.DataFrame(columns=["cutoff", "customers", "left", "bought", "share_left", "spend"])
     try:
         cutoffs = _outcomes(log, config)
@@ -60,7 +63,7 @@ def check(config: Config) -> Readiness:
     return Readiness(tuple(findings), cutoffs)
 
 
-def _rows(log: EventLog) -> list[Finding]:
+def _rows(log: EventLog, config: Config) -> list[Finding]:
     account = log.account
     share = account.kept / account.read
     lines = [
@@ -71,16 +74,14 @@ def _rows(log: EventLog) -> list[Finding]:
         )
     ]
     lines += [
-        Finding("note", "quarantined", _("{rows:,} rows: {reason}", rows=rows, reason=translated(reason))) for reason, rows in account.quarantined.items()
+        Finding("note", "quarantined", _("{rows:,} rows: {reason}", rows=rows, reason=translated(reason)))
+        for reason, rows in account.quarantined.items()
     ]
     if account.duplicates:
-        lines.append(
-            Finding(
-                "note",
-                "duplicates",
-                _("{duplicates:,} rows repeat another in every column; counted once", duplicates=account.duplicates),
-            )
-        )
+        told = N_("{duplicates:,} rows repeat another in every column; counted once")
+        if any(source.repeated for source in config.events):
+            told = N_("{duplicates:,} rows repeat another, or tell an event as it was known earlier; left out")
+        lines.append(Finding("note", "duplicates", _(told, duplicates=account.duplicates)))
     if account.later:
         lines.append(
             Finding("note", "later", _("{later:,} rows lie after observed_until; left out", later=account.later))
@@ -92,7 +93,7 @@ def _columns(config: Config) -> list[Finding]:
     """Say which columns of a source play no part: what was forgotten stands among them."""
     lines = []
     for source in config.events:
-        columns = DuckEngine(config.folder).columns(source.source)
+        columns = read_columns(config, source.source)
         idle = sorted(name for name in columns if not _plays_a_part(name, source, config))
         if idle:
             named = ", ".join(idle[:_MOST_NAMES]) + (", …" if len(idle) > _MOST_NAMES else "")
@@ -120,7 +121,7 @@ def _plays_a_part(column: str, source: EventSource, config: Config) -> bool:
 
 def _contents(log: EventLog, config: Config) -> list[Finding]:
     days = (log.observed_until - log.first) // clock.DAY
-    kinds = ", ".join(f"{count:,} × {term(kind)}" for kind, count in log.kinds.items())
+    kinds = ", ".join(f"{count:,} × {named(kind)}" for kind, count in log.kinds.items())
     wanted = {config.outcome.kind, config.population.kind} - set(log.kinds)
     lines = [
         Finding(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,15 +50,20 @@ def training_reference(
     )
 
 
-def read_reference(folder: Path) -> Reference | None:
+def read_reference(folder: Path, features: Sequence[Feature] = ()) -> Reference | None:
     """Return the reference in the folder of a churn model; None if it was registered without one.
+
+    ``features`` are called as they are now, in the language spoken, and not as they were when the model was registered.
 
     Raises:
         RegistryError: If a file of the model is missing or damaged, or the reference is of another format.
     """
     verify_digests(folder)
     path = folder / REFERENCE
-    return Reference.read(path.read_text(encoding="utf-8")) if path.exists() else None
+    if not path.exists():
+        return None
+    found, titles = Reference.read(path.read_text(encoding="utf-8")), {one.name: one.title for one in features}
+    return replace(found, features=tuple(replace(one, title=titles.get(one.name, one.title)) for one in found.features))
 
 
 def quarantined_share(account: Account) -> float:

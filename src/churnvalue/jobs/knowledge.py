@@ -18,7 +18,7 @@ from churnvalue.events.log import EventLog
 from churnvalue.jobs.belongs import require_known_before, require_project
 from churnvalue.jobs.learnt_effects import learnt_effects
 from churnvalue.jobs.outputs import MEASURE
-from churnvalue.language import _, term, translated
+from churnvalue.language import _, named, translated
 from churnvalue.models.next_category import NextCategory
 from churnvalue.storage import read_json
 from churnvalue.sweep import compile_measures, sweep
@@ -121,7 +121,7 @@ def _excluded(config: Config, log: EventLog, cutoff: int) -> dict[str, str]:
         measured = sweep(log, compile_measures(measures([column]), log), clock.before(cutoff), cutoff)
         for row in np.flatnonzero(evaluate(column, measured) > 0):
             reasons.setdefault(
-                ids[row], _("left alone: {kind} within the last {days} days", kind=term(kind), days=days)
+                ids[row], _("left alone: {kind} within the last {days} days", kind=named(kind), days=days)
             )
     return reasons
 

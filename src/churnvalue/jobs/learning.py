@@ -66,7 +66,12 @@ def assess(
     """
     frame = material.frame
     newest = frame.cutoffs[-1]
-    folds = forward_folds(frame.cutoffs, material.learnt_days)
+    # Where nobody, or everybody, had left before a cutoff, nothing is learnt of leaving.
+    folds = [
+        fold
+        for fold in forward_folds(frame.cutoffs, material.learnt_days)
+        if frame.at(fold.train).targets["churned"].nunique() > 1
+    ]
     verdict = folds[-1] if folds and folds[-1].test == newest else None
     learner = Learner(material, loaded)
     if tuned is None:

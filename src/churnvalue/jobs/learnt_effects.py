@@ -170,10 +170,18 @@ def _learnt(
         _worth(described.features, config),
         redeemed.where(enough).to_numpy(dtype=np.float64, na_value=np.nan),
     )
-    left = f", {outside:,} of its customers outside [population] left out" if outside else ""
-    said = (
-        f"Experiment {experiment.name}: {len(inside):,} customers from {experiment.frame['event_time'].min():%Y-%m-%d}{left}.",
-    )
+    told = {"name": experiment.name, "customers": len(inside), "first": experiment.frame["event_time"].min()}
+    if outside:
+        said: tuple[str, ...] = (
+            _(
+                "Experiment {name}: {customers:,} customers from {first:%Y-%m-%d}, {outside:,} of its customers outside "
+                "[population] left out.",
+                **told,
+                outside=outside,
+            ),
+        )
+    else:
+        said = (_("Experiment {name}: {customers:,} customers from {first:%Y-%m-%d}.", **told),)
     if not model.supported_:
         return None, (*said, *model.notes_)
     now = feature_frame(log, features, clock.micros(scores["cutoff"].iloc[0].to_pydatetime()), config.population)

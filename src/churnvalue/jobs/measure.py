@@ -21,7 +21,7 @@ from churnvalue.jobs.belongs import require_project, strangers
 from churnvalue.jobs.happened import CarriedOut, answered, carried_out, happened
 from churnvalue.jobs.outputs import MEASURE, PLAN, SCORES, SENDS
 from churnvalue.jobs.verdict import no_lesson, verdict
-from churnvalue.language import _
+from churnvalue.language import _, spoken
 from churnvalue.progress import Stages
 from churnvalue.storage import read_manifest, read_parquet, staged
 
@@ -63,6 +63,7 @@ class Measurement:
         return not self.no_lesson
 
 
+@spoken
 def measure(
     config: Config,
     plan: Path,

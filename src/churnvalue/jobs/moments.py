@@ -13,7 +13,7 @@ from churnvalue.contacts import NO_ACTION
 from churnvalue.decisions.sending.rules import Audience, SendRules
 from churnvalue.decisions.sending.schedule import SendPlan, plan_messages, schedule
 from churnvalue.events.log import MISSING, EventLog
-from churnvalue.jobs.activity import habit_of, read_activity
+from churnvalue.jobs.activity import read_activity
 from churnvalue.jobs.fatigue import SENT, UNSUBSCRIBED, leaving_rates, told
 from churnvalue.jobs.past_sends import PastSends
 from churnvalue.jobs.responses import learn_response, said
@@ -51,7 +51,7 @@ def moments(
     audience = Audience(
         customer_id=customers.tolist(),
         zones=_zones(log, config, rows),
-        habit=habit_of(*activity.habit(cutoff), rows),
+        habit=activity.habits(activity.habit(cutoff), cutoff, rows),
         value=scores["clv"].to_numpy(dtype=np.float64),
         day_weight=_day_weight(scores),
         peak_day=scores["second_purchase_day"].to_numpy(np.float64) if "second_purchase_day" in scores else None,

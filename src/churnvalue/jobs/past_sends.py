@@ -12,7 +12,7 @@ from churnvalue import clock
 from churnvalue.clock import DAY, HOUR, Micros
 from churnvalue.decisions.assignment import HOLDOUT
 from churnvalue.events.log import MISSING, EventLog
-from churnvalue.jobs.activity import Activity, habit_of
+from churnvalue.jobs.activity import Activity
 from churnvalue.jobs.answers import ANSWER_DAYS, ANSWERED, first_wait, last_before, rows_of_kinds
 from churnvalue.jobs.fatigue import SENT
 from churnvalue.jobs.outputs import PLAN, SENDS
@@ -75,8 +75,8 @@ def sends_of_plans(
     over, known = at < cutoff - ANSWER_DAYS * DAY, customer >= 0
     kept = _latest(np.flatnonzero(over & known), at, customer)
     left_out = {
-        "the time to answer is not over": int((~over).sum()),
-        "the log does not know the customer": int((over & ~known).sum()),
+        _("the time to answer is not over"): int((~over).sum()),
+        _("the log does not know the customer"): int((over & ~known).sum()),
         _("only the latest {most_sends:,} of plans are", most_sends=MOST_SENDS): int((over & known).sum()) - len(kept),
     }
     table, customer, at = table.iloc[kept], customer[kept], at[kept]
@@ -113,10 +113,10 @@ def _habits(activity: Activity, made: Ints, customer: Ints) -> npt.NDArray[np.fl
     """
     habits = np.empty((len(customer), SLOTS), np.float32)
     if len(customer):
-        habit, _ = activity.habit(int(made.min()))
+        habit = activity.habit(int(made.min()))
     for cutoff in np.unique(made):
         rows = np.flatnonzero(made == cutoff)
-        habits[rows] = habit_of(habit, activity.counts(int(cutoff)), customer[rows])
+        habits[rows] = activity.habits(habit, int(cutoff), customer[rows])
     return habits
 
 
@@ -127,8 +127,8 @@ def sends_of_log(log: EventLog, cutoff: int) -> tuple[SendLog, dict[str, int]]:
     usable = sent[over & named]
     learned = usable[_latest(np.arange(len(usable)), at[usable], customer_of(log, usable))]
     left_out = {
-        "the time to answer is not over": int((~over).sum()),
-        "the log states no channel": int((over & ~named).sum()),
+        _("the time to answer is not over"): int((~over).sum()),
+        _("the log states no channel"): int((over & ~named).sum()),
         _("only the latest {most_sends:,} of the log are", most_sends=MOST_SENDS): len(usable) - len(learned),
     }
     since = int(at[learned].min(initial=cutoff))

@@ -23,6 +23,7 @@ from churnvalue.jobs.moments import moments
 from churnvalue.jobs.outputs import CURVE, EXPORT, PLAN, PORTFOLIOS, REASONS, SCORES, SENDS
 from churnvalue.jobs.past_sends import read_past_sends
 from churnvalue.jobs.reasons import reasons_of_planned
+from churnvalue.language import _, spoken
 from churnvalue.progress import Stages
 from churnvalue.storage import read_manifest, read_parquet, staged
 
@@ -38,6 +39,7 @@ class Plan:
     notes: tuple[str, ...]
 
 
+@spoken
 def plan(
     config: Config,
     scores: Path,
@@ -132,7 +134,12 @@ def _sizes(plan: pd.DataFrame) -> tuple[str, ...]:
         if change > 0 and 0 < stay < 1:
             size = size_experiment(change, base_rate=stay)
             notes.append(
-                f"{action}: an experiment with {size.treated:,} such customers and as many left alone would show the assumed"
-                f" {100 * change:+.1f} points of staying with a probability of 80 %."
+                _(
+                    "{action}: an experiment with {treated:,} such customers and as many left alone would show the assumed "
+                    "{change:+.1f} points of staying with a probability of 80 %.",
+                    action=action,
+                    treated=size.treated,
+                    change=100 * change,
+                )
             )
     return tuple(notes)

@@ -77,6 +77,15 @@ def objections(
     for name, definition in loaded.items():
         gate = definition.definition.gate
         actual = evaluation.targets[definition.definition.target].to_numpy(dtype=np.float64)
+        if np.ptp(actual) == 0:
+            same = _(
+                "{name}: not judged, for in the newest window all {customers:,} customers have {value:g} as '{target}'",
+                name=name,
+                customers=len(actual),
+                value=actual[0],
+                target=definition.definition.target,
+            )
+            verdicts.append(Verdict(remarks=(same,)))
         ours = _said(evaluation.predictions[OURS], name)
         assert ours is not None
         for baseline in gate.baselines:

@@ -22,7 +22,7 @@ from churnvalue.evaluation.metrics import auc, bias, log_loss
 from churnvalue.events.log import EventLog
 from churnvalue.jobs.belongs import require_project
 from churnvalue.jobs.outputs import SCORES
-from churnvalue.language import N_, _, term, translated
+from churnvalue.language import N_, _, named, translated
 from churnvalue.snapshots import require_closed
 from churnvalue.storage import read_manifest, read_parquet
 from churnvalue.sweep import compile_measures, sweep
@@ -114,7 +114,7 @@ def realised_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
     newest = [row for row in rows if row["cutoff"] == rows[-1]["cutoff"] and row["realised"] is not None]
     parts = []
     for row in newest:
-        told = f"{term(row['model'])} {row['version']} {translated(_WORDS[row['metric']])} {row['realised']:.3f}"
+        told = f"{named(row['model'])} {row['version']} {translated(_WORDS[row['metric']])} {row['realised']:.3f}"
         then = row["then"]
         parts.append(told if then is None else _("{told} ({then:.3f} at training)", told=told, then=then))
     return _(

@@ -16,6 +16,7 @@ from churnvalue.events.selection import of_customers
 from churnvalue.frames import described
 from churnvalue.jobs.champions import Champions, load_champions
 from churnvalue.jobs.scoring import MOST_EXPLAINED, explained
+from churnvalue.language import _
 
 
 def reasons_of(
@@ -45,7 +46,11 @@ def reasons_of_planned(
         return None, (note,)
     best = planned.sort_values(["expected_profit", "customer_id"], ascending=[False, True], kind="stable")
     chosen = best["customer_id"].head(MOST_EXPLAINED)
-    said = f"Reasons were found for {len(chosen):,} of {len(planned):,} planned customers; churnvalue explain finds others."
+    said = _(
+        "Reasons were found for {found:,} of {planned:,} planned customers; churnvalue explain finds others.",
+        found=len(chosen),
+        planned=len(planned),
+    )
     return reasons_of(log, champions, config, cutoff, chosen.tolist()), (said,)
 
 
@@ -71,7 +76,9 @@ def _of_versions(config: Config, versions: dict[str, Any]) -> tuple[Champions | 
     try:
         champions = load_champions(config)
     except RegistryError as error:
-        return None, f"Reasons cannot be found: {error}"
+        return None, _("Reasons cannot be found: {error}", error=error)
     if champions.versions != versions:
-        return None, "Reasons cannot be found: the champions are not the models of these scores any more. Score again."
+        return None, _(
+            "Reasons cannot be found: the champions are not the models of these scores any more. Score again."
+        )
     return champions, ""

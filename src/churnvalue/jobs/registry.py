@@ -4,6 +4,7 @@ import pandas as pd
 
 from churnvalue.config import Config
 from churnvalue.jobs.champions import open_registry
+from churnvalue.language import spoken
 from churnvalue.models.digests import verify_digests
 from churnvalue.tracking import MODEL_FILES
 from churnvalue.tracking.records import kept_records
@@ -13,6 +14,7 @@ _BLANK = dict.fromkeys(
 )
 
 
+@spoken
 def list_models(config: Config) -> pd.DataFrame:
     """Return every version of every model, newest first by name: what it is, why it was promoted or not, where it lies.
 

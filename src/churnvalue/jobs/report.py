@@ -16,6 +16,7 @@ from churnvalue.errors import OutputError, near_match
 from churnvalue.explain import sentences
 from churnvalue.jobs.outputs import CURVE, MEASURE, PLAN, PORTFOLIOS, REASONS, SCORES, SENDS
 from churnvalue.jobs.reasons import reasons_of_one
+from churnvalue.language import language, speaking, spoken
 from churnvalue.report.page import ReportData, render
 from churnvalue.storage import read_json, read_manifest, read_parquet, staged, verify
 
@@ -45,6 +46,7 @@ _PLANNED = (
 _NAMES = ["tier", "service_level", "action", "planned_action", "group", "evidence", "policy_version", "next_category"]
 
 
+@spoken
 def write_report(config: Config, scores: Path, plan: Path | None = None, out: Path | None = None) -> Path:
     """Write report.html and return where it lies: in ``out``, or beside the scores.
 
@@ -85,13 +87,14 @@ def explain_customer(customer: str, scores: Path, config: Config | None = None) 
             " Check the id, or whether they belong to [population]."
         )
     found = table.to_pandas().iloc[0]
-    if found["drivers"] is None and config is not None:
-        versions = read_manifest(scores)["facts"].get("score", {}).get("model_versions", {})
-        cutoff = clock.micros(found["cutoff"].to_pydatetime())
-        found = found.copy()
-        for name, reasons in reasons_of_one(customer, config, cutoff, versions).items():
-            found[name] = reasons
-    return sentences(found, has_amounts=bool(found["clv"] == found["clv"]))
+    with speaking(config.language if config else language()):
+        if found["drivers"] is None and config is not None:
+            versions = read_manifest(scores)["facts"].get("score", {}).get("model_versions", {})
+            cutoff = clock.micros(found["cutoff"].to_pydatetime())
+            found = found.copy()
+            for name, reasons in reasons_of_one(customer, config, cutoff, versions).items():
+                found[name] = reasons
+        return sentences(found, has_amounts=bool(found["clv"] == found["clv"]))
 
 
 def _scored(folder: Path) -> pd.DataFrame:

@@ -22,6 +22,7 @@ from churnvalue.jobs.champions import Champions, load_champions
 from churnvalue.jobs.drift import Watch
 from churnvalue.jobs.outputs import FEATURES, SCORES
 from churnvalue.jobs.scoring import MOST_EXPLAINED, Reasons, Said, say
+from churnvalue.language import _, named, spoken
 from churnvalue.progress import Stages
 from churnvalue.storage import read_manifest, read_parquet, staged
 from churnvalue.timing import next_purchase_serving
@@ -47,6 +48,7 @@ SCHEMA = pa.schema(
 )
 
 
+@spoken
 def score(  # noqa: PLR0913 – it takes what the command takes
     config: Config,
     as_of: str | None = None,
@@ -95,7 +97,7 @@ def score(  # noqa: PLR0913 – it takes what the command takes
         with stages.stage("reading the earlier tiers"):
             earlier = _given(Path(previous), cutoff) if previous is not None else _in(out, cutoff)
         explain = reasons == "all" or (reasons == "auto" and len(stream.facts.customers) <= MOST_EXPLAINED)
-        with stages.stage("describing and foretelling" + (", with reasons" if explain else "")):
+        with stages.stage("describing and foretelling, with reasons" if explain else "describing and foretelling"):
             watch = None
             if champions.reference:
                 watch = Watch(champions.reference, stream.facts.customers, config.training.seed)
@@ -199,7 +201,11 @@ def _facts(config: Config, stream: LogStream, champions: Champions, said: Said) 
         "project": config.project,
         "customers": len(said.predicted),
         "outside_population": len(stream.facts.customers) - len(said.predicted),
-        "population": f"with a {config.population.kind} in the {config.population.active_days} days before",
+        "population": _(
+            "with a {kind} in the {days} days before",
+            kind=named(config.population.kind),
+            days=config.population.active_days,
+        ),
         "horizon_days": config.outcome.horizon_days,
         "value_horizon_days": champions.value.terms.value_days,
         "margin": champions.value.terms.margin,

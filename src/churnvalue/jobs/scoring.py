@@ -58,7 +58,8 @@ def say(  # noqa: PLR0913 – four of them say what is wanted
     """
     predicted: list[pd.DataFrame] = []
     whys, spends, frames, days_only = [], [], [], True
-    for told in stream.each(_Teller(champions, config.population, cutoff, watch and watch.eye, reasons, features)):
+    eye = watch.eye if watch else None
+    for told in stream.each(_Teller(champions, config.population, cutoff, eye, reasons, features)):
         days_only &= told.days_only
         predicted.append(told.predicted)
         whys.append(told.drivers)

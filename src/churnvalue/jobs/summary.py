@@ -15,7 +15,7 @@ from churnvalue.explain import importance
 from churnvalue.frames import TrainingFrame
 from churnvalue.jobs.learning import Learned
 from churnvalue.jobs.material import needed_features
-from churnvalue.language import _, term
+from churnvalue.language import _, named
 from churnvalue.models.blend import Blend
 from churnvalue.models.definition import Loaded
 
@@ -38,11 +38,13 @@ def summarise(
         notes.append(
             _(
                 "features of {kinds} are left out, for the log holds no such events",
-                kinds=", ".join(term(kind) for kind in left_out),
+                kinds=", ".join(named(kind) for kind in left_out),
             )
         )
     if not log.pays(config.outcome.kind):
-        notes.append(_("no {kind} carries an amount: spend and value are not foretold", kind=config.outcome.kind))
+        notes.append(
+            _("no {kind} carries an amount: spend and value are not foretold", kind=named(config.outcome.kind))
+        )
     if len(newest.features) < _STEADY:
         notes.append(
             _(

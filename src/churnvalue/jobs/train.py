@@ -18,6 +18,7 @@ from churnvalue.jobs.realised import grade_past_scores
 from churnvalue.jobs.registration import SUMMARY, inputs_of, record_of, take_up
 from churnvalue.jobs.sampling import read_to_learn
 from churnvalue.jobs.summary import summarise
+from churnvalue.language import N_, _, spoken
 from churnvalue.progress import Stages
 from churnvalue.storage import staged
 from churnvalue.tracking.records import Entered, Record, enter, forget, keeping, kept_records
@@ -34,7 +35,15 @@ class Training:
     summary: Mapping[str, Any]
 
 
-def train(config: Config, as_of: str | None = None, out: Path | None = None, stages: Stages | None = None) -> Training:
+@spoken
+def train(
+    config: Config,
+    as_of: str | None = None,
+    out: Path | None = None,
+    stages: Stages | None = None,
+    *,
+    force: bool = False,
+) -> Training:
     """Train, judge and register churn, orders, spend, value and return; promote them together if the gate holds.
 
     Args:
@@ -42,6 +51,7 @@ def train(config: Config, as_of: str | None = None, out: Path | None = None, sta
         as_of: Nothing that happened or was known from this time on is read; everything if None.
         out: Folder of train.json; that of the configuration if None.
         stages: Times and shows the work.
+        force: Learn even from very few customers of an outcome, and say so in the notes.
 
     Raises:
         HistoryError: If the log is too short or too one-sided.
@@ -59,7 +69,7 @@ def train(config: Config, as_of: str | None = None, out: Path | None = None, sta
         realised = grade_past_scores(config, log, tracker)
     with stages.stage("computing features"):
         material = gather(log, loaded, config, [feature for rival in rivals.values() for feature in rival.features])
-    _require_both(material.frame)
+    few = _require_both(material.frame, force)
     again = taken.get(inputs_of(material, loaded))
     if again is not None:  # an earlier training learnt just this, but could not register it
         training = _finish(*again, config, out)
@@ -69,7 +79,7 @@ def train(config: Config, as_of: str | None = None, out: Path | None = None, sta
             reasons, remarks = objections(rivals, learned, loaded, material.frame, config)
             summary = summarise(config, log, material.frame, learned, loaded)
             summary["realised"] = list(realised.rows)
-            summary["log"]["notes"] += (*([sample.says()] if sample else ()), *realised.notes)
+            summary["log"]["notes"] += (*few, *([sample.says()] if sample else ()), *realised.notes)
             summary["log"]["sample"] = sample.facts() if sample else None
             if sample:
                 summary["last_period"] = sample.scaled(summary["last_period"])
@@ -96,11 +106,16 @@ def _finish(record: Record, entered: Entered, config: Config, out: Path | None) 
     return Training(entered.versions, entered.promoted, summary)
 
 
-def _require_both(frame: TrainingFrame) -> None:
+def _require_both(frame: TrainingFrame, force: bool) -> tuple[str, ...]:
+    """Return what is to be said of few customers of an outcome: nothing where there are enough."""
     left = int(frame.targets["churned"].sum())
     stayed = len(frame.targets) - left
-    if min(left, stayed) < _FEWEST:
-        raise HistoryError(
-            f"Learning needs at least {_FEWEST} customers who left and {_FEWEST} who stayed, but the log has {left:,} and"
-            f" {stayed:,} over {len(frame.cutoffs)} cutoffs. Change outcome.horizon_days, or bring more customers."
-        )
+    if min(left, stayed) >= _FEWEST:
+        return ()
+    if force and min(left, stayed) > 0:
+        told = N_("few customers to learn from, as was forced: {left:,} who left and {stayed:,} who stayed")
+        return (_(told, left=left, stayed=stayed),)
+    raise HistoryError(
+        f"Learning needs at least {_FEWEST} customers who left and {_FEWEST} who stayed, but the log has {left:,} and"
+        f" {stayed:,} over {len(frame.cutoffs)} cutoffs. Change outcome.horizon_days, or bring more customers."
+    )
