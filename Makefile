@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
+SPARK := $(if $(shell command -v java),.venv/.spark)
 TRIALS ?=
 OUT ?= demo
 
@@ -11,7 +12,7 @@ OUT ?= demo
 demo: $(READY) ## the whole way on CDNOW, a real log
 	$(BIN)/churnvalue demo --out $(OUT) $(if $(TRIALS),--trials $(TRIALS))
 
-test: $(READY) lint ## every check that must hold
+test: $(READY) $(SPARK) lint ## every check that must hold
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
@@ -28,11 +29,13 @@ notebooks: $(READY) ## execute every notebook
 	$(BIN)/pytest --nbmake --nbmake-timeout=600 notebooks
 
 bench: $(READY) ## every benchmark, quickly; needs DATA=the folder of the logs
-	for name in prediction retention timing; do $(BIN)/python -m benchmarks.$$name --quick --data $(DATA) || exit 1; done
+	for name in prediction retention timing speed; do $(BIN)/python -m benchmarks.$$name --quick --data $(DATA) || exit 1; done
 
-lock: ## write requirements.lock anew from pyproject.toml
+lock: ## write the locks anew from pyproject.toml
 	$(BIN)/uv pip compile -q --python-version 3.11 --group dev --generate-hashes --no-emit-index-url --no-header \
 	  --no-annotate pyproject.toml -o requirements.lock
+	echo 'pyspark>=4.1' | $(BIN)/uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --no-annotate - -o requirements-spark.lock
 
 clean:
 	rm -rf .venv demo
@@ -44,4 +47,9 @@ $(READY): requirements.lock requirements-bootstrap.lock pyproject.toml
 	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes --no-deps -r requirements.lock \
 	  || $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+# Half a gigabyte, so only where there is Java to run it; without it the tests of Spark are skipped.
+.venv/.spark: $(READY) requirements-spark.lock
+	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes --no-deps -r requirements-spark.lock
 	touch $@

@@ -22,11 +22,27 @@ from postgres_server import postgres as postgres
 
 # Files that need the same expensive fixture: one worker runs them all, so that it is built once.
 TOGETHER = {
-    "shop": ("test_main_job", "test_hard_plans", "test_score", "test_drift_job", "test_realised", "test_belongs"),
+    "shop": (
+        "test_main_job",
+        "test_hard_plans",
+        "test_score",
+        "test_drift_job",
+        "test_realised",
+        "test_belongs",
+        "test_reasons",
+    ),
     "faults": ("test_faults_of_models", "test_faults_of_processes", "test_faults_of_registry"),
 }
 # Files that take longest, longest first; the others are short.
-LONGEST = (*TOGETHER["shop"], *TOGETHER["faults"], "test_pipelines", "test_contract", "test_cli", "test_tracking")
+LONGEST = (
+    "test_spark",
+    *TOGETHER["shop"],
+    *TOGETHER["faults"],
+    "test_pipelines",
+    "test_contract",
+    "test_cli",
+    "test_tracking",
+)
 
 
 class Together(LoadFileScheduling):

@@ -56,6 +56,13 @@ def _as_other_user(folder: Path) -> list[str]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
     """A server with an empty database, ended with the session; tests are skipped where there is none."""
+    with running() as server:
+        yield server
+
+
+@contextmanager
+def running() -> Iterator[Server]:
+    """Run a server with an empty database; raises pytest's Skipped where there is none."""
     dbapi = pytest.importorskip("adbc_driver_postgresql.dbapi", reason="churnvalue[postgres] is not installed")
     installed = sorted(glob("/usr/lib/postgresql/*/bin/initdb"))
     initdb = shutil.which("initdb") or (installed[-1] if installed else None)

@@ -140,6 +140,13 @@ def test_a_database_that_is_down_is_named_without_its_password(tmp_path: Path) -
 SILENT = ["HTTPConnectionPool(host='x', port=1): Max retries exceeded", "Read timed out.", "connection refused"]
 
 
+def test_a_database_without_its_driver_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(
+        RegistryError, match=r"MLflow at mysql:///x must do its part, but: No module named '\w+'\. Check"
+    ):
+        open_tracker("mysql:///x", "small", tmp_path)
+
+
 @pytest.mark.parametrize("text", SILENT)
 def test_silence_is_told_from_a_refusal(text: str) -> None:
     with pytest.raises(UnreachableError, match="the server does not answer"), environment.answering("http://x"):

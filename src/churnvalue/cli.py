@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from churnvalue.errors import ChurnvalueError
+from churnvalue.errors import ChurnvalueError, printable
+from churnvalue.language import ENGLISH, _, speak, speaking
 
 if TYPE_CHECKING:
     from churnvalue.config import Config
@@ -39,9 +40,11 @@ class Reasons(StrEnum):
 
 @app.callback()
 def _main(
+    context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show the trace of an error.")] = False,
 ) -> None:
     """Show a trace where it was asked for; ``main`` prints one line otherwise."""
+    context.with_resource(speaking(ENGLISH))  # until a configuration asks for another language
     if debug:
         os.environ["CHURNVALUE_DEBUG"] = "1"
 
@@ -94,6 +97,7 @@ def check(config: ConfigPath = DEFAULT_CONFIG) -> None:
 def train(
     as_of: AsOf = None,
     out: Out = None,
+    force: Force = False,
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
     """Train, judge and register the models; promote them if the gate holds."""
@@ -102,7 +106,7 @@ def train(
     console = Console()
     from churnvalue.jobs.train import train as run
 
-    training = run(_read(config), as_of, out, console.stages)
+    training = run(_read(config), as_of, out, console.stages, force=force)
     show_training(console, training)
     console.timings()
     if not training.promoted:
@@ -199,12 +203,20 @@ def audience(
     from churnvalue.console import Console
     from churnvalue.jobs.audience import audience as run
 
-    del config  # every command takes it; this one needs only the scores
+    if config.is_file():  # only for its language
+        _read(config)
     console = Console()
     found = run(condition, scores, plan, out)
-    console.say(f"{len(found.chosen):,} of {found.scored:,} customers: {condition}")
+    console.say(
+        _(
+            "{chosen:,} of {scored:,} customers: {condition}",
+            chosen=len(found.chosen),
+            scored=found.scored,
+            condition=condition,
+        )
+    )
     if out is not None:
-        console.say(f"List: {out}")
+        console.say(_("List: {files}", files=out))
 
 
 @app.command()
@@ -235,7 +247,7 @@ def report(
     console = Console()
     with console.stages.stage("writing the report"):
         page = run(_read(config), scores, plan, out)
-    console.say(f"Report: {page}")
+    console.say(_("Report: {page}", page=page))
 
 
 @app.command()
@@ -249,7 +261,7 @@ def promote(
     from churnvalue.jobs.registry import promote as run
 
     run(_read(config), model, version)
-    Console().say(f"{model} {version} is champion.")
+    Console().say(_("{model} {version} is champion.", model=model, version=version))
 
 
 @app.command()
@@ -258,7 +270,8 @@ def models(config: ConfigPath = DEFAULT_CONFIG) -> None:
     from churnvalue.console import Console
     from churnvalue.jobs.registry import list_models as run
 
-    Console().table("Models", run(_read(config)))
+    found = run(_read(config))
+    Console().table(_("Models"), found)
 
 
 @app.command()
@@ -289,7 +302,9 @@ def _publish(console: "Console", config: "Config", folder: Path, command: str) -
 def _read(path: Path) -> "Config":
     from churnvalue.config import read_config
 
-    return read_config(path)
+    config = read_config(path)
+    speak(config.language)
+    return config
 
 
 def main() -> None:
@@ -299,7 +314,7 @@ def main() -> None:
     except ChurnvalueError as error:
         if "CHURNVALUE_DEBUG" in os.environ:
             raise
-        typer.echo(f"churnvalue: {error}", err=True)
+        typer.echo(f"churnvalue: {' '.join(printable(str(error)).splitlines())}", err=True)
         sys.exit(USER_ERROR)
     except MemoryError:
         typer.echo(

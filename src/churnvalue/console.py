@@ -17,7 +17,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from churnvalue.language import N_, _, day, term, translated
+from churnvalue.errors import printable
+from churnvalue.language import N_, _, day, marked, term, translated
 from churnvalue.progress import Stages, Tick
 from churnvalue.storage import read_manifest
 
@@ -41,51 +42,15 @@ _METHODS = {
     "zero": N_("nothing"),
 }
 # Columns of the tables, which are shown as words, and words that stand in them.
-_COLUMNS = (
-    *(
-        N_("level"),
-        N_("subject"),
-        N_("text"),
-        N_("cutoff"),
-        N_("customers"),
-        N_("left"),
-        N_("bought"),
-        N_("share left"),
-    ),
-    *(N_("spend"), N_("method"), N_("against"), N_("difference"), N_("low"), N_("high"), N_("tier"), N_("p churn")),
-    *(N_("clv"), N_("share of value"), N_("action"), N_("cost"), N_("expected profit"), N_("model"), N_("metric")),
-    *(
-        N_("group"),
-        N_("treated"),
-        N_("held out"),
-        N_("staying, points"),
-        N_("promised"),
-        N_("value kept of 1 promised"),
-    ),
-    *(N_("profit in the window"), N_("instead of the plan"), N_("the plan keeps more, a customer"), N_("version")),
-    *(N_("aliases"), N_("grade"), N_("gate"), N_("as of"), N_("created"), N_("why"), N_("stored"), N_("missing")),
-    *(N_("note"), N_("churn"), N_("orders"), N_("value"), N_("auc"), N_("log loss"), N_("calibration error")),
-    *(
-        N_("normalised gini"),
-        N_("decile mape"),
-        N_("bias"),
-        N_("rows"),
-        N_("quarantined"),
-        N_("duplicates"),
-        N_("later"),
-    ),
-    *(
-        N_("columns"),
-        N_("events"),
-        N_("history"),
-        N_("kinds"),
-        N_("amounts"),
-        N_("hours"),
-        N_("returns"),
-        N_("service"),
-    ),
-    *(N_("cutoffs"), N_("outcomes")),
-)
+_COLUMNS = marked(
+    "level", "subject", "text", "cutoff", "customers", "left", "bought", "share left", "spend", "method", "against",
+    "difference", "low", "high", "tier", "p churn", "clv", "share of value", "action", "cost", "expected profit",
+    "model", "metric", "group", "treated", "held out", "staying, points", "promised", "value kept of 1 promised",
+    "profit in the window", "instead of the plan", "the plan keeps more, a customer", "version", "aliases", "grade",
+    "gate", "as of", "created", "why", "stored", "missing", "note", "churn", "orders", "value", "auc", "log loss",
+    "calibration error", "normalised gini", "decile mape", "bias", "rows", "quarantined", "duplicates", "later",
+    "columns", "events", "history", "kinds", "amounts", "hours", "returns", "service", "cutoffs", "outcomes", "ok",
+)  # fmt: skip
 _WORTH_A_LINE = 0.5  # seconds; shorter stages are not worth one
 
 
@@ -93,13 +58,14 @@ class Console:
     """Shows stages while they run, on standard error, and results on standard output."""
 
     def __init__(self) -> None:
-        self._out = rich.console.Console(soft_wrap=True, highlight=False)
-        self._err = rich.console.Console(stderr=True, highlight=False)
+        # What stands in a log is shown as it is: brackets in it are no styles, and :words: no pictures.
+        self._out = rich.console.Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+        self._err = rich.console.Console(stderr=True, highlight=False, markup=False, emoji=False)
         self.stages = Stages(self._show)
 
     def say(self, text: str) -> None:
         """Print a text as it is."""
-        self._out.print(text, markup=False)
+        self._out.print(printable(text))
 
     def table(self, title: str, frame: "pd.DataFrame") -> None:
         """Print a data frame as a table: text left, numbers right."""
@@ -121,7 +87,7 @@ class Console:
             if parts
             else _("{total:.1f} s in all", total=total)
         )
-        self._err.print(whole, markup=False, style="dim")
+        self._err.print(whole, style="dim")
 
     @contextmanager
     def _show(self, title: str, steps: int | None) -> Iterator[Tick]:
@@ -332,4 +298,4 @@ def _cell(value: Any) -> str:
         if not isfinite(value):
             return "–"
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2f}" if abs(value) >= 10 else f"{value:.3f}"
-    return f"{value:,}" if isinstance(value, int) else translated(str(value))
+    return f"{value:,}" if isinstance(value, int) else printable(translated(str(value)))

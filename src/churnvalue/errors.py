@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+# They move the cursor, hide text or ring; what stands in a log must not steer the terminal that shows it.
+_STEERING = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)], "\N{REPLACEMENT CHARACTER}")
+
 
 class ChurnvalueError(ValueError):
     """Root of all deliberate errors; the command line prints it on one line and exits with 1."""
@@ -38,6 +41,15 @@ class DriftError(ChurnvalueError):
 
 class OutputError(ChurnvalueError):
     """An output of an earlier step is missing, damaged or cannot be written."""
+
+
+def printable(text: str) -> str:
+    """Return ``text`` with a replacement character for each control character but tab and newline.
+
+    >>> printable(chr(27) + "[2J")
+    '�[2J'
+    """
+    return text.translate(_STEERING)
 
 
 def near_match(name: str, known: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from churnvalue.features import Feature
-from churnvalue.language import ENGLISH, _, day, language, term
+from churnvalue.language import ENGLISH, _, day, language, named
 from churnvalue.models.blend import Blend
 
 Floats = npt.NDArray[np.float64]
@@ -80,8 +80,8 @@ def importance(model: Blend, frame: pd.DataFrame, features: Sequence[Feature], m
 
 def sentences(row: pd.Series, has_amounts: bool) -> str:
     """Return what the scores say of one customer, as a colleague would put it."""
-    places = row.drop(["drivers", "spend_drivers"]).to_dict() | {
-        "cutoff": day(row["cutoff"]), "band": term(row["band"]), "tier": term(row["tier"]),
+    places = {str(name): value for name, value in row.items()} | {
+        "cutoff": day(row["cutoff"]), "band": named(row["band"]), "tier": named(row["tier"]),
         "above": min(row["percentile"], 99.4),
     }  # fmt: skip
     lines = [

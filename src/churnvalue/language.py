@@ -1,7 +1,8 @@
 """The language that people are spoken to in: whole sentences looked up by their English, dates and short numbers by locale.
 
 English stands in the code and needs no catalogue; every other language is one file of gettext, ``locales/LANGUAGE.po``. What is
-data – columns, ids, the names of tiers, actions and groups in files – is the same in every language; ``term`` shows it.
+data – columns, ids, the names of tiers, actions and groups in files – is the same in every language; ``named`` and ``term`` show
+it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -68,8 +69,8 @@ def _(message: str, /, **places: object) -> str:
     """Return a sentence in the language spoken, its named places filled as ``str.format`` fills them.
 
     >>> with speaking("ko"):
-    ...     _("{customers:,} customers", customers=1200)
-    '고객 1,200명'
+    ...     _("{change:+.1f} points", change=1.5)
+    '+1.5%p'
     """
     found = translated(message)
     return found.format(**places) if places else found
@@ -78,6 +79,11 @@ def _(message: str, /, **places: object) -> str:
 def N_(message: str) -> str:  # noqa: N802 – gettext's own name
     """Return ``message`` as it is; marks a text that is looked up where it is shown."""
     return message
+
+
+def marked(*texts: str) -> tuple[str, ...]:
+    """Return ``texts`` as they are; marks several as ``N_`` marks one."""
+    return texts
 
 
 def ngettext(singular: str, plural: str, count: float) -> str:
@@ -110,6 +116,17 @@ def term(name: object) -> str:
     'most valuable'
     """
     return translated(str(name).replace("_", " "))
+
+
+def named(name: object) -> str:
+    """Return a name of ours as it is in English, translated in any other language; a user's own name as it is.
+
+    >>> named("message_sent")
+    'message_sent'
+    """
+    words = str(name).replace("_", " ")
+    found = translated(words)
+    return str(name) if found == words else found
 
 
 def day(moment: date) -> str:

@@ -128,7 +128,7 @@ def test_an_unfair_draw_is_seen(contacts_of):
             ",1.5,1,0.25",
             ",1.5,2,0.25",
             SourceError,
-            r"redeemed of a contact must be 0 or 1, but 2 came for customer '007'",
+            r"redeemed of a contact must be 0 or 1, but 2 came \(1 such rows\)\. Check",
         ),
         (",1.5,1,0.25", ",1.5,1,1", SourceError, r"propensity of a contact must be above 0 and below 1, but 1 came"),
         (",1.5,1,0.25", ",1.5,1,0", SourceError, r"propensity of a contact must be above 0 and below 1, but 0 came"),

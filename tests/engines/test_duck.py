@@ -162,7 +162,7 @@ def test_a_missing_file_names_a_near_match(tmp_path: Path) -> None:
         read(tmp_path, "order.csv")
 
 
-@pytest.mark.parametrize("source", ["", "..", ".", "\0", "absent/*.csv", "x" * 5000, "postgresql://host/shop#orders"])
+@pytest.mark.parametrize("source", ["", "..", ".", "\0", "absent/*.csv", "x" * 5000])
 def test_sources_that_name_no_file(tmp_path: Path, source: str) -> None:
     with pytest.raises(ChurnvalueError, match="source"):
         read(tmp_path, source)

@@ -7,7 +7,10 @@ import pyarrow as pa
 import pytest
 
 from churnvalue.clock import DAY
+from churnvalue.config import parse_config
+from churnvalue.engines import read_log
 from churnvalue.engines.spark_chunks import chunks
+from churnvalue.errors import ConfigError
 from churnvalue.events.account import Account
 from churnvalue.events.handover import Facts
 from churnvalue.events.log import MISSING
@@ -74,3 +77,10 @@ def test_text_becomes_codes_whether_it_stands_alone_or_in_a_list():
     assert chunk.events["categories"].to_pylist() == [[2, 0], [], [MISSING]]
     log = chunk.log(replace(FACTS, observed_until=7))
     assert (log.customers.to_pylist(), log.observed_until) == (["a", "b"], 7)
+
+
+def test_without_pyspark_one_line_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setattr("churnvalue.engines.spark_session.find_spec", lambda _: None)
+    config = parse_config({"engine": "spark", "events": [{"source": "events.parquet"}]}, tmp_path)
+    with pytest.raises(ConfigError, match=r"pip install \"churnvalue\[spark\]\""):
+        read_log(config)

@@ -16,11 +16,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
+import pytest
 from processes import PROGRAM, closed_port, contents, end, memory_limit, run, small_disk, start, whole
 from small_orders import CONFIG, orders, write_orders
 
+import churnvalue
 from churnvalue import cli, read_config
 from churnvalue.jobs.champions import open_registry
 from churnvalue.jobs.plan import plan as _plan
@@ -28,6 +31,9 @@ from churnvalue.jobs.score import score as _score
 from churnvalue.jobs.train import train as _train
 from churnvalue.storage import verify
 from churnvalue.tracking import MODEL_FILES
+
+sys.path.append(str(Path(__file__).parents[1]))
+from postgres_server import running
 
 del _plan, _score, _train  # imported once here, so that every copy of this process starts at once
 EARLIER = "2024-04-20"
@@ -152,9 +158,8 @@ def kills(work: Path, times: int, seed: int) -> None:
         assert asked(shop, "SELECT name FROM runs WHERE status = 'RUNNING'") == [], (name, moment)
 
 
-def many_at_once(work: Path) -> None:
-    """Eight scorers of one store give the same bytes, and eight runs at once are all kept."""
-    shop = work / "shop"
+def many_at_once(work: Path, shop: Path, ask: Callable[[str], list[tuple[Any, ...]]]) -> None:
+    """Eight scorers of one store give the same bytes, and eight runs at once are all kept; ``ask`` asks the store."""
     expected = contents(shop / "out")["scores.parquet"]
     children = [in_copy(shop, "score", "--out", f"out-{number}") for number in range(8)]
     assert [ended(child) for child in children] == [0] * 8, (work / "said.log").read_text()[-2000:]
@@ -168,10 +173,45 @@ def many_at_once(work: Path) -> None:
 
     children = [forked(lambda number=number: log(number)) for number in range(8)]
     assert [ended(child) for child in children] == [0] * 8, (work / "said.log").read_text()[-2000:]
-    assert asked(shop, "SELECT name, status FROM runs WHERE name LIKE 'at-once-%' ORDER BY name") == [
+    assert ask("SELECT name, status FROM runs WHERE name LIKE 'at-once-%' ORDER BY name") == [
         (f"at-once-{number}", "FINISHED") for number in range(8)
     ]
-    assert asked(shop, "SELECT DISTINCT step FROM latest_metrics WHERE key = 'step'") == [(19,)]
+    assert ask("SELECT DISTINCT step FROM latest_metrics WHERE key = 'step'") == [(19,)]
+
+
+def on_postgres(work: Path) -> None:
+    """The same on a PostgreSQL server."""
+    try:
+        with running() as postgres:
+            postgres.run("CREATE DATABASE mlflow")
+            uri = postgres.uri(database="mlflow").replace("://", "+psycopg2://", 1)
+            shop = shop_in(work / "on-postgres", uri)
+            for command in (COMMANDS["train"], COMMANDS["score"]):
+                assert ended(in_copy(shop, *command)) == 0, (work / "said.log").read_text()[-2000:]
+
+            def ask(query: str) -> list[tuple[Any, ...]]:
+                with postgres.connected("mlflow") as cursor:
+                    cursor.execute(query)
+                    return [tuple(row) for row in cursor.fetchall()]
+
+            assert sorted(ask("SELECT DISTINCT alias FROM registered_model_aliases")) == [("champion",)]
+            many_at_once(work, shop, ask)
+    except pytest.skip.Exception as skipped:
+        say(f"  skipped: {skipped}")
+
+
+def few_customers(work: Path) -> None:
+    """Fourteen customers are learnt from where that is forced, and that they are few is said."""
+    shop = shop_in(work / "few")
+    (shop / "orders.csv").unlink()
+    orders(customers=14).to_csv(shop / "orders.csv", index=False)
+    assert ended(in_copy(shop, "train")) == cli.USER_ERROR
+    assert ended(forked(lambda: _trained(shop))) == 0
+    assert "few customers to learn from, as was forced: 4 who left" in (shop / "train.json").read_text()
+
+
+def _trained(shop: Path) -> None:
+    churnvalue.train(read_config(shop / "churnvalue.toml"), force=True)
 
 
 def forked(work: Callable[[], None]) -> int:
@@ -285,6 +325,11 @@ def starved(work: Path) -> None:
         say(f"  43 disk full in training: {said}")
 
 
+def long_tests() -> None:
+    """The tests that take seconds each."""
+    assert pytest.main(["-q", "-p", "no:cacheprovider", str(Path(__file__).with_name("long_tests.py"))]) == 0
+
+
 def main() -> None:
     """Run every check in a folder of its own."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -295,9 +340,12 @@ def main() -> None:
         work = Path(folder)
         for title, check in {
             f"{options.kills} kills": lambda: kills(work, options.kills, options.seed),
-            "eight at once": lambda: many_at_once(work),
+            "eight at once": lambda: many_at_once(work, work / "shop", lambda query: asked(work / "shop", query)),
+            "eight at once on PostgreSQL": lambda: on_postgres(work),
+            "few customers": lambda: few_customers(work),
             "servers": lambda: servers(work),
             "starved": lambda: starved(work),
+            "long tests": long_tests,
         }.items():
             say(title)
             with timed(title):

@@ -4,8 +4,6 @@ import os
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import count
@@ -151,65 +149,6 @@ def test_fault_39_slow_server_is_not_waited_for(
     with slow_server(60.0, {"/health": "OK", "/version": "3.17.0"}) as uri:
         keep_at(pinned, uri)
         assert "must do its part, but: the server does not answer" in refused(pinned, *SCORE)
-
-
-SEVERAL = """
-import os, signal, sys
-from pathlib import Path
-from mlflow.store.db import utils
-from mlflow.store.model_registry import sqlalchemy_store as _
-from mlflow.store.tracking import sqlalchemy_store as _
-from churnvalue.tracking import open_tracker
-
-folder = Path(sys.argv[1])
-
-def child(work):
-    pid = os.fork()
-    if pid == 0:
-        try:
-            work()
-        except BaseException as error:
-            print(repr(error), flush=True)
-            os._exit(1)
-        os._exit(0)
-    return pid
-
-def wait(*pids):
-    print(*(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids), flush=True)
-
-def killed_in_first_use():
-    utils._upgrade_db = lambda engine: os.kill(os.getpid(), 9)
-    open_tracker("sqlite:///mlflow.db", "e", folder)
-
-def killed_in_training():
-    with open_tracker("sqlite:///mlflow.db", "e", folder).run("killed"):
-        os.kill(os.getpid(), 9)
-
-wait(child(killed_in_first_use))
-print((folder / "mlflow.db").exists())
-wait(*[child(lambda: open_tracker("sqlite:///mlflow.db", "e", folder)) for _ in range(4)])
-wait(child(killed_in_training))
-tracker = open_tracker("sqlite:///mlflow.db", "e", folder)
-with tracker.run("alive"):
-    print(*[len(tracker.close_stale_runs(seconds)) for seconds in (3600, 0, 0)])
-for run in sorted(tracker.client.search_runs([tracker.experiment_id]), key=lambda run: run.info.run_name):
-    print(run.info.run_name, run.info.status)
-print(sorted(path.name for path in folder.iterdir()))
-"""
-
-
-def test_fault_40_first_use_by_four_at_once_and_fault_41_kill_in_training(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", SEVERAL, str(tmp_path)], check=True, capture_output=True, text=True)
-    assert done.stdout.splitlines() == [
-        "-9",  # killed while the store is made …
-        "False",  # … of which nothing is seen
-        "0 0 0 0",  # four at once
-        "-9",  # killed inside a run
-        "0 1 0",  # not older than an hour; closed; nothing left to close
-        "alive FINISHED",
-        "killed FAILED",
-        "['.mlflow.db.lock', 'mlflow.db']",
-    ]
 
 
 # Writing

@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,8 @@ import churnvalue as cv
 from churnvalue.errors import RegistryError
 from churnvalue.jobs.champions import open_registry
 from churnvalue.jobs.promotion import Rival, rivals_of
-from churnvalue.tracking import CHALLENGER, CHAMPION, MODEL_FILES, PREVIOUS, ModelPackage, Tracker, TrialRecord
-from churnvalue.tracking.records import Entered, Record, enter, keeping, kept_records
+from churnvalue.tracking import CHALLENGER, CHAMPION, MODEL_FILES, ModelPackage, Tracker, TrialRecord
+from churnvalue.tracking.records import Record, enter, keeping, kept_records
 
 Run = Callable[..., tuple[int, str, str]]
 Refused = Callable[..., str]
@@ -68,39 +67,9 @@ def test_a_record_is_the_same_after_it_was_kept(shop: Path) -> None:
     assert replace(kept, metrics=record.metrics) == record
 
 
-def test_a_record_that_was_interrupted_goes_on_where_it_was(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tracker = tracker_of(shop)
-    record = record_again(tracker, churn=1)
-    together = Tracker.promote_together
-
-    def half(self: Tracker, versions: dict[str, int], expected: dict[str, int]) -> None:
-        together(self, {"churn": versions["churn"]}, expected)
-        raise RegistryError("interrupted")
-
-    monkeypatch.setattr(Tracker, "promote_together", half)
-    with pytest.raises(RegistryError, match="interrupted"):
-        enter(tracker, record)
-    monkeypatch.setattr(Tracker, "promote_together", together)
-    assert enter(tracker, record) == Entered(dict.fromkeys(("churn", "orders", "spend", "value", "return"), 2), True)
-    assert [info.version for info in tracker.versions("churn")] == [2, 1]
-    assert {tracker.version(name, CHAMPION) for name in tracker.names()} == {2}
-
-
 def test_a_damaged_record_is_named(shop: Path, refused: Refused) -> None:
     (shop / ".ab.4194305.unregistered").write_text("{}", encoding="utf-8")
     assert "must hold what a training could not register, but it is damaged. Remove it" in refused(shop, "train")
-
-
-def test_fault_47_of_two_trainings_at_once_one_wins(shop: Path) -> None:
-    tracker = tracker_of(shop)
-    records = [replace(record_again(tracker, churn=1, orders=1, spend=1), inputs=word) for word in ("a", "b")]
-    with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(lambda record: enter(tracker, record), records)
-    won, lost = sorted((first, second), key=lambda entered: not entered.promoted)
-    assert (won.promoted, won.superseded) == (True, "")
-    assert lost.promoted is False
-    assert "was compared with champion 1, but by now" in lost.superseded
-    assert {name: tracker.version(name, CHAMPION) for name in won.versions} == dict(won.versions)
 
 
 def test_fault_48_a_worse_candidate_stays_challenger(trained: Path, shop: Path, run: Run) -> None:
@@ -108,21 +77,6 @@ def test_fault_48_a_worse_candidate_stays_challenger(trained: Path, shop: Path, 
     assert enter(tracker, record_again(tracker, promote=False)).promoted is False
     assert {tracker.version(name, CHAMPION) for name in tracker.names()} == {1}
     assert {tracker.version(name, CHALLENGER) for name in tracker.names()} == {2}
-    assert run(shop, *SCORE)[0] == 0
-    assert contents(shop / "out") == contents(trained / "out")
-
-
-def test_rolled_back_champions_give_their_own_scores(trained: Path, shop: Path, run: Run) -> None:
-    tracker = tracker_of(shop)
-    enter(tracker, record_again(tracker))
-    assert run(shop, *SCORE)[0] == 0
-    assert set(cv.score(cv.read_config(shop / "churnvalue.toml"))["model_versions"]) == {
-        "churn 2, orders 2, spend 2, value 2, return 2"
-    }
-    for name in tracker.names():
-        code, out, _ = run(shop, "promote", name, "1")
-        assert (code, out) == (0, f"{name} 1 is champion.\n")
-    assert tracker.versions("churn")[1].tags[PREVIOUS] == "2"
     assert run(shop, *SCORE)[0] == 0
     assert contents(shop / "out") == contents(trained / "out")
 

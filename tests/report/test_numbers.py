@@ -37,7 +37,6 @@ WRITERS = [numbers.count, numbers.percent, numbers.money, numbers.score, numbers
         (numbers.day, "2011-09-01T06:00:00Z", "2011-09-01"),
         (numbers.minute, "2011-09-05T10:00:00+01:00", "2011-09-05 10:00"),
         (numbers.day, "some day", "some day"),
-        (numbers.words, "self_service", "self service"),
     ],
 )
 def test_numbers_are_written_as_people_read_them(write, value, text):

@@ -112,9 +112,9 @@ def test_reasons_are_told_without_what_is_said_of_one_customer_alone():
     reasons = [
         "83 % likely to leave, 40.25 at stake; call at 4.00 is expected to earn -3.10, but its capacity went to better cases",
         "12 % likely to leave, 9.00 at stake; call at 4.00 is expected to earn 1.00, but its capacity went to better cases"
-        "; preferred service is expected to earn 2.10 against today's",
+        "; preferred instead of today's service is expected to earn 2.10",
         "3 % likely to leave, 9.00 at stake; mail at 1.00 would cost more than it is expected to save",
-        "held out to measure the plan; charged service is expected to earn 1.15 against today's",
+        "held out to measure the plan; charged instead of today's service is expected to earn 1.15",
         "held out to measure the plan",
     ]
     assert plan_summary(PLAN.assign(action="none", reason=reasons)).left_alone == [

@@ -115,10 +115,10 @@ def _yes_or_no(value: ir.StringValue, source: Source, session: Session) -> ir.Fl
 
 def _of_log(config: Config, session: Session, until: int) -> list[ir.Table]:
     """Return the log's events of the configured kind as contacts, with the reason why a row cannot be used."""
+    opened = [session.open(one.source, mentioned(one.columns, one.kind)) for one in config.events]
     parts = []
-    for settings in config.events:
-        names = mentioned(settings.columns, settings.kind)
-        source = Source(session.open(settings.source, names), masked(settings.source), settings)
+    for settings, table in zip(config.events, opened, strict=True):
+        source = Source(table, masked(settings.source), settings)
         mapped = map_source(source, session)
         if settings.timezone not in (None, "UTC"):
             timely = mapped.reason.isnull() & _known(mapped, until)

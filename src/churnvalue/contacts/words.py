@@ -20,8 +20,11 @@ def account_words(contacts: Contacts, found: Sequence[Experiment]) -> tuple[str,
     account, frame = contacts.account, contacts.frame
     actions = set(frame["action"])
     idle = tuple(
-        f"[contacts] propensity states that of '{action}', but no contact is of that action, so it counts for nothing."
-        f"{near_match(action, actions - {NO_ACTION})}"
+        _(
+            "[contacts] propensity states that of '{action}', but no contact is of that action, so it counts for nothing.{near}",
+            action=action,
+            near=near_match(action, actions - {NO_ACTION}),
+        )
         for action in sorted(set(contacts.stated) - actions)
     )
     if not account.read:
@@ -43,4 +46,4 @@ def account_words(contacts: Contacts, found: Sequence[Experiment]) -> tuple[str,
         N_("{count:,} customers who are not in the log"): contacts.strangers,
     }
     told = "; ".join(_(what, count=count, reasons=reasons) for what, count in counts.items() if count)
-    return f"{account.read:,} contacts read: {told}.", *idle
+    return _("{read:,} contacts read: {told}.", read=account.read, told=told), *idle

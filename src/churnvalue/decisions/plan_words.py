@@ -72,8 +72,8 @@ def reasons(customers: Candidates, outcome: Outcome, retention: Retention) -> li
     names = [action.id for action in retention.actions]
     served = _service_words(customers, outcome, retention)
     if not names:
-        said = [_(_HELD_OUT) if one == HOLDOUT else _("no action is configured") for one in outcome.group]
-        return [f"{reason}{more}" for reason, more in zip(said, served, strict=True)]
+        plain = [_(_HELD_OUT) if one == HOLDOUT else _("no action is configured") for one in outcome.group]
+        return [f"{reason}{more}" for reason, more in zip(plain, served, strict=True)]
     worth, choice, group = customers.worth, outcome.choice, outcome.group
     known = np.asarray(~np.isnan(outcome.profit).any(axis=1))
     profit = np.where(known[:, None], outcome.profit, -np.inf)

@@ -18,7 +18,7 @@ from churnvalue.effects.shrinkage import Harm, assumed_average, believed, harm, 
 from churnvalue.effects.support import leaving_share, only, redeemed_shares, too_little
 from churnvalue.effects.trial import CONTROL, OTHER, Trial, make_trial
 from churnvalue.errors import DefinitionError
-from churnvalue.language import _
+from churnvalue.language import N_, _
 
 _P90 = 1.2816
 
@@ -176,7 +176,9 @@ class EffectModel:
         self._pool(trial)
         average = np.array([one.value for one in self.average_])
         learners: dict[str, EffectLearner] = {
-            "T-learner, linear": TLinear(), "DR-learner, linear": DRLinear(), "S-learner, small trees": SSmall(seed=self.seed),
+            N_("T-learner, linear"): TLinear(),
+            N_("DR-learner, linear"): DRLinear(),
+            N_("S-learner, small trees"): SSmall(seed=self.seed),
         }  # fmt: skip
         found = {name: cross_fitted(learner, trial, self.folds) for name, learner in learners.items()}
         self.learner_ = choose(found, scores, trial)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from churnvalue.effects.gate import Verdict
 from churnvalue.effects.ranking import Estimate
 from churnvalue.effects.shrinkage import Harm
-from churnvalue.language import _
+from churnvalue.language import _, translated
 
 
 def of_average(action: str, measured: Estimate, prior: Estimate | None, both: Estimate, weight: float) -> str:
@@ -30,7 +30,7 @@ def of_gate(learner: str, verdict: Verdict, slopes: Sequence[Estimate], by_value
     if not verdict.individual:
         return _(
             "Everybody gets the average: individual effects ({learner}) differ from {start} by {gain}, no clear gain.",
-            learner=learner,
+            learner=translated(learner),
             start=start,
             gain=_shown(verdict.gain),
         )
@@ -38,7 +38,7 @@ def of_gate(learner: str, verdict: Verdict, slopes: Sequence[Estimate], by_value
     return _(
         "Individual effects ({learner}) beat {start} by {gain} and are used; they are shrunk by their slope, cut to 0 … 1: "
         "{slopes}.",
-        learner=learner,
+        learner=translated(learner),
         start=start,
         gain=_shown(verdict.gain),
         slopes=shown,

@@ -26,3 +26,12 @@ def open_log(config: Config, as_of: int | None = None, whose: Whose = 1.0) -> Ab
 
         return SparkEngine(config).open(as_of, whose)
     return DuckEngine(config.folder).open(config, as_of, whose)
+
+
+def read_columns(config: Config, source: str) -> dict[str, str]:
+    """Return name and type of each column of a source, as the engine of a configuration sees it."""
+    if config.engine == "spark":
+        from churnvalue.engines.spark import SparkEngine
+
+        return SparkEngine(config).columns(source)
+    return DuckEngine(config.folder).columns(source)

@@ -10,12 +10,14 @@ import pyarrow as pa
 
 from churnvalue.clock import DAY, END, micros
 from churnvalue.config import Config, FromColumn, masked
-from churnvalue.errors import SourceError, near_match
+from churnvalue.engines.requirements import require_few, require_one_currency, require_usable
+from churnvalue.errors import SourceError
 from churnvalue.events.account import Account
 from churnvalue.events.folding import Fold, Folding, fold, single
 from churnvalue.events.handover import TEXTS, Facts, require_events
 from churnvalue.events.mapping import map_source
-from churnvalue.events.source import Dialect, Source, mentioned
+from churnvalue.events.repeats import once
+from churnvalue.events.source import Dialect, Source, instead, mentioned
 
 # A share of the customers, drawn by a digest of their ids: the same ones on every engine and every day; or their ids.
 Whose = float | frozenset[str]
@@ -76,8 +78,11 @@ def prepare(config: Config, session: Opens, as_of: int | None = None, whose: Who
     limits = _Limits(min(stated, known), known, whose)
     parts = [_part(source, session, limits) for source in _sources(config, session)]
     account = sum((part.account for part in parts), Account())
-    _require_usable(account, config.checks.max_quarantined)
+    require_usable(account, config.checks.max_quarantined)
     require_events(account, limits.happened)
+    require_one_currency(currency for part in parts for currency in part.currencies)
+    names = {text: tuple(sorted(set().union(*[part.names[text] for part in parts]))) for text in TEXTS}
+    require_few(names)
     days = {part.folding.days_only for part in parts}
     timezone = config.timing.timezone if isinstance(config.timing.timezone, str) else "UTC"
     # A log that ends before ``as_of`` says nothing of the time between: silence there is no customer's.
@@ -88,12 +93,12 @@ def prepare(config: Config, session: Opens, as_of: int | None = None, whose: Who
     return Prepared(
         ids=_union([part.rows.select("customer_id") for part in parts]),
         events=_events(parts),
-        names={text: tuple(sorted(set().union(*[part.names[text] for part in parts]))) for text in TEXTS},
+        names=names,
         account=account,
         timezone=timezone,
         observed_until=min(until, limits.happened),
         days_only=days.pop() if len(days) == 1 else None,
-        repeated=frozenset(number for number, part in enumerate(parts) if part.folding.by == "none"),
+        repeated=frozenset(number for number, part in enumerate(parts) if part.folding.by == "none" and not part.by_id),
     )
 
 
@@ -116,6 +121,8 @@ class _Part:
     account: Account
     last: int
     names: dict[str, set[str]]
+    currencies: set[str]
+    by_id: bool
 
 
 def _sources(config: Config, session: Opens) -> list[Source]:
@@ -128,7 +135,7 @@ def _sources(config: Config, session: Opens) -> list[Source]:
     known = {name for source in sources for name in source.table.columns}
     if column is not None and column not in known:
         raise SourceError(
-            f"A source must have the column '{column}' for timing.timezone, but none has.{near_match(column, known)}"
+            f"A source must have the column '{column}' for timing.timezone, but none has.{instead(column, sorted(known))}"
         )
     return sources
 
@@ -163,6 +170,8 @@ def _part(source: Source, session: Opens, limits: _Limits) -> _Part:
         ),
         last=max((count["last"] for count in used), default=0),
         names=names,
+        currencies={count["currency"] for count in used if count.get("currency")},
+        by_id=settings.columns.event_id is not None,
     )
 
 
@@ -172,23 +181,36 @@ def _rows(source: Source, session: Opens, limits: _Limits) -> tuple[ir.Table, li
     ``timely`` are those within the limits, ``last`` is the latest of their times, ``midnights`` whether all of them are
     written as midnights: rows beyond the limits have no say in that.
     """
-    mapped = map_source(source, session)
-    if not isinstance(limits.whose, float):
-        mapped = mapped.filter(mapped.customer_id.isin(sorted(limits.whose)))
-    elif limits.whose < 1:
-        drawn = mapped.customer_id.hexdigest("md5") < f"{int(limits.whose * 16**_FIRST_DIGITS):0{_FIRST_DIGITS}x}"
-        mapped = mapped.filter(drawn)
-    timely = mapped.reason.isnull() & (mapped.event_time < limits.happened) & (mapped.known_at < limits.known)
-    counted = mapped.group_by("reason", "kind", "channel").agg(
+    whole = map_source(source, session)
+    mapped = _drawn(whole, limits.whose)
+    timely = _timely(mapped, limits)
+    by = ("reason", "kind", "channel", *(["currency"] if "currency" in mapped.columns else []))
+    counted = mapped.group_by(*by).agg(
         rows=mapped.count(),
         timely=timely.sum(),
         last=mapped.event_time.max(where=timely),
         midnights=(mapped.midnight | ~timely).all(),
     )
     counts = session.arrow(counted).to_pylist()
+    if "event_id" in mapped.columns:
+        # Before customers are drawn: a later row may say that an event was another customer's.
+        usable = _drawn(once(whole.filter(_timely(whole, limits)), source, session), limits.whose)
+        return usable.drop("reason", "midnight"), counts
     # Where every row can be used, later queries need not ask each row again.
     usable = mapped if all(count["timely"] == count["rows"] for count in counts) else mapped.filter(timely)
     return usable.drop("reason", "midnight"), counts
+
+
+def _timely(mapped: ir.Table, limits: _Limits) -> ir.BooleanValue:
+    return mapped.reason.isnull() & (mapped.event_time < limits.happened) & (mapped.known_at < limits.known)
+
+
+def _drawn(rows: ir.Table, whose: Whose) -> ir.Table:
+    if not isinstance(whose, float):
+        return rows.filter(rows.customer_id.isin(sorted(whose)))
+    if whose < 1:
+        return rows.filter(rows.customer_id.hexdigest("md5") < f"{int(whose * 16**_FIRST_DIGITS):0{_FIRST_DIGITS}x}")
+    return rows
 
 
 def _total(counts: list[dict[str, Any]], what: str, reason: str | None) -> int:
@@ -222,13 +244,3 @@ def _events(parts: list[_Part]) -> ir.Table:
 
 def _union(tables: list[ir.Table]) -> ir.Table:
     return ibis.union(*tables) if len(tables) > 1 else tables[0]
-
-
-def _require_usable(account: Account, most: float) -> None:
-    if account.read and account.refused / account.read > most:
-        worst = max(account.quarantined, key=lambda reason: account.quarantined[reason])
-        hint = ' Say how times are written: time_format = "%d/%m/%Y %H:%M".' if "readable time" in worst else ""
-        raise SourceError(
-            f"At most {most:.0%} of the rows may be unusable, but {account.refused:,} of"
-            f" {account.read:,} are (most: {worst}).{hint} Check the column mapping, or raise checks.max_quarantined."
-        )

@@ -15,11 +15,13 @@ import pyarrow as pa
 from churnvalue.config.databases import masked
 from churnvalue.engines import postgres
 from churnvalue.engines.files import escaped, file_format, matching
+from churnvalue.engines.schemas import require_alike, require_distinct
 from churnvalue.errors import SourceError, near_match
 
 _DUCKDB = "duckdb:///"
 _CUSTOMERS = "numbered_customers"
 _ROWS_A_BATCH = 1_000_000
+_STOPPED = "Query interrupted"  # what DuckDB makes of Ctrl-C
 
 
 @ibis.udf.scalar.builtin(  # type: ignore[untyped-decorator]
@@ -41,17 +43,25 @@ def _aware_time(text: Any, time_format: Any) -> Any: ...
 
 
 class Session:
-    """A connection that lasts for one ``with``; sources with relative paths start at ``folder``."""
+    """A connection that lasts for one ``with``; sources with relative paths start at ``folder``.
+
+    Sources are opened first. From the first computation on, the connection reads nothing but their files, writes nothing but
+    what it spills to its temporary folder, and its settings are fixed: whatever a name or a cell holds, no query gets further.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._attached = 0
         self._open = ExitStack()
         self._snapshots: postgres.Snapshots | None = None
+        self._files_opened: list[str] = []
+        self._locked = False
 
     def __enter__(self) -> "Session":
         self._backend = ibis.duckdb.connect()
         self._backend.raw_sql("SET TimeZone='UTC'")
+        self._backend.raw_sql("SET autoinstall_known_extensions=false")
+        self._backend.raw_sql("SET autoload_known_extensions=false")
         return self
 
     def __exit__(
@@ -59,6 +69,8 @@ class Session:
     ) -> None:
         self._open.close()
         self._backend.disconnect()
+        if isinstance(error, RuntimeError) and str(error) == _STOPPED:
+            raise KeyboardInterrupt from error
 
     def to_micros(self, time: ir.TimestampValue) -> ir.IntegerValue:
         """Microseconds since 1970 of a timestamp."""
@@ -70,15 +82,15 @@ class Session:
 
     def scalar(self, value: ir.Value) -> Any:
         """Compute one value now."""
-        return self._backend.to_pyarrow(value).as_py()
+        return self._computing().to_pyarrow(value).as_py()
 
     def arrow(self, table: ir.Table) -> pa.Table:
         """Compute a table now."""
-        return self._backend.to_pyarrow(table)
+        return self._computing().to_pyarrow(table)
 
     def number_customers(self, ids: ir.Table) -> pa.StringArray:
         """Return the distinct ids of customers, sorted, and remember the place of each for ``coded``."""
-        con = self._backend.con
+        con = self._computing().con
         con.execute(
             f"CREATE TEMP TABLE {_CUSTOMERS} AS SELECT customer_id, (row_number() OVER (ORDER BY customer_id) - 1)::INTEGER"
             f" AS customer FROM (SELECT DISTINCT customer_id FROM ({self._backend.compile(ids)}))"
@@ -88,7 +100,7 @@ class Session:
 
     def coded(self, events: ir.Table, names: Mapping[str, Sequence[str]]) -> Iterator[pa.RecordBatch]:
         """Give the events of numbered customers as ``events.handover`` says: text as codes into ``names``."""
-        con, columns = self._backend.con, ["customer"]
+        con, columns = self._computing().con, ["customer"]
         for column in events.columns:
             text = "category" if column == "categories" else column
             if text in names:
@@ -114,6 +126,17 @@ class Session:
         con.execute(f"CREATE TYPE {_enum(text)} AS ENUM (SELECT name FROM names ORDER BY place)")
         con.unregister("names")
 
+    def _computing(self) -> Any:
+        """Return the connection, locked: it reads the files that were opened, which cannot be changed any more."""
+        if not self._locked:
+            con = self._backend.con
+            # Attached files and the temporary folder are allowed by DuckDB itself.
+            con.execute("SET allowed_paths = ?", [self._files_opened])
+            con.execute("SET enable_external_access = false")
+            con.execute("SET lock_configuration = true")
+            self._locked = True
+        return self._backend
+
     def open(self, source: str, columns: Collection[str] | None = None) -> ir.Table:
         """Return a source as a table: Parquet or CSV by file or glob, ``duckdb:///file#table`` or ``postgresql://…#table``.
 
@@ -126,7 +149,7 @@ class Session:
             if source.startswith(postgres.SCHEMES):
                 table = self._fetched(source, columns)
             else:
-                table = self._table(source) if source.startswith(_DUCKDB) else self._files(source)
+                table = self._table(source) if source.startswith(_DUCKDB) else self._files(source, columns or ())
         except (duckdb.Error, pa.ArrowException) as error:
             raise SourceError(f"{masked(source)} must be readable, but: {first_line(error)}") from error
         # Ibis knows no aware times of nanoseconds; microseconds are enough.
@@ -138,6 +161,7 @@ class Session:
         self._snapshots = self._snapshots or self._open.enter_context(postgres.Snapshots())
         con, name = self._backend.con, f"fetched_{self._attached}"
         names = self._snapshots.names(source)
+        require_distinct(names, columns or (), masked(source))
         con.register("fetching", self._snapshots.read_batches(source, columns))
         con.execute(f"CREATE TEMP TABLE {name} AS SELECT * FROM fetching")
         con.unregister("fetching")
@@ -146,12 +170,33 @@ class Session:
         # The others are known by name alone, so that an error can name a near match.
         return fetched.mutate(**{other: ibis.null() for other in names if other not in fetched.columns})
 
-    def _files(self, source: str) -> ir.Table:
+    def _files(self, source: str, columns: Collection[str]) -> ir.Table:
         paths = matching(self._folder, source)
         names = [escaped(path) for path in paths]
+        # DuckDB asks for the name as it was given, and once more for the file that it found.
+        self._files_opened += [*names, *map(str, paths)]
         if file_format(paths, source) == "parquet":
-            return self._backend.read_parquet(names, union_by_name=True)
-        return self._backend.read_csv(names, all_varchar=True, header=True, union_by_name=True)
+            table = self._backend.read_parquet(names, union_by_name=True)
+            require_alike(paths, columns)
+            return table
+        table = self._backend.read_csv(names, all_varchar=True, header=True, union_by_name=True)
+        # DuckDB renames what repeats a name to name_1: only where there is such a column the headers are read once more.
+        found = {name.casefold() for name in table.columns}
+        if any(f"{name}_1".casefold() in found for name in columns):
+            for path in paths:
+                require_distinct(self._header(path), columns, path.name)
+        return table
+
+    def _header(self, path: Path) -> list[str]:
+        """Return the names of the columns of a CSV file as they are written."""
+        con, name = self._backend.con, escaped(path)
+        sniff = "SELECT Delimiter, Quote, Escape, SkipRows FROM sniff_csv(?, all_varchar = true, header = true)"
+        separator, *quoting, skipped = con.execute(sniff, [name]).fetchall()[0]
+        quote, escape = ("" if sign == "(empty)" else sign for sign in quoting)
+        rows = con.read_csv(
+            name, sep=separator, quotechar=quote, escapechar=escape, skiprows=skipped, header=False, all_varchar=True
+        )
+        return [one for row in rows.limit(1).fetchall() for one in row if one is not None]
 
     def _table(self, source: str) -> ir.Table:
         file, _, name = source.removeprefix(_DUCKDB).partition("#")

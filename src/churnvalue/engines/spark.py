@@ -7,7 +7,6 @@ import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from churnvalue.config import Config
-from churnvalue.engines.preparing import prepare
+from churnvalue.engines.preparing import Whose, prepare
 from churnvalue.engines.spark_chunks import EVENTS_A_CHUNK, Chunk, chunks
 from churnvalue.engines.spark_session import SparkSources, said
 from churnvalue.errors import SourceError
@@ -33,24 +32,28 @@ class SparkEngine:
     def __init__(self, config: Config) -> None:
         self._config = config
 
+    def _session(self) -> SparkSources:
+        return SparkSources(self._config.folder, self._config.spark)
+
     def columns(self, source: str) -> dict[str, str]:
         """Return name and type of each column of a source."""
+        session = self._session()
         with _named_errors():
-            table = SparkSources(self._config.folder, self._config.spark).open(source)
+            table = session.open(source)
         return {name: str(kind) for name, kind in table.schema().items()}
 
     @contextmanager
-    def open(self, as_of: int | None = None, share: float = 1.0) -> Iterator["SparkStream"]:
+    def open(self, as_of: int | None = None, whose: Whose = 1.0) -> Iterator["SparkStream"]:
         """Give the log of the configuration; with ``as_of`` only what had happened and was known before it.
 
-        ``share`` of the customers, drawn by a digest of their ids.
+        ``whose``: a share of the customers, drawn by a digest of their ids; or ids.
 
         Raises:
             SourceError: If a source is missing, unreadable, lacks a column, or too many of its rows cannot be used.
         """
+        session = self._session()
         with _named_errors():
-            session = SparkSources(self._config.folder, self._config.spark)
-            prepared = prepare(self._config, session, as_of, share)
+            prepared = prepare(self._config, session, as_of, whose)
             ids = session.arrow(prepared.ids.distinct())["customer_id"].combine_chunks().cast(pa.string())
             facts = prepared.facts(ids.take(pc.sort_indices(ids)))
             stream = SparkStream(facts, _ranges(session.frame(prepared.events), facts.customers, session.partitions))
@@ -59,8 +62,8 @@ class SparkEngine:
     @contextmanager
     def tables(self, as_of: int | None = None) -> Iterator["SparkTables"]:
         """Give the executors' side of the log alone, for what never comes to the driver; see ``open``."""
+        session = self._session()
         with _named_errors():
-            session = SparkSources(self._config.folder, self._config.spark)
             prepared = prepare(self._config, session, as_of)
             events = session.frame(prepared.events).repartition("customer_id")
             tables = SparkTables(prepared.facts(pa.array([], pa.string())), events)

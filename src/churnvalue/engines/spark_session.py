@@ -1,4 +1,4 @@
-"""One Spark session: what Spark means otherwise than DuckDB, spelt so that it means the same, and the sources that it opens.
+"""One Spark session, and the files and tables that it opens.
 
 Text is read as times and numbers by DuckDB on every engine, here within the executors: no two parsers agree on odd text.
 """
@@ -7,29 +7,26 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import ibis
 import ibis.expr.datatypes as dt
-import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
-import sqlglot.expressions as sge
-from ibis.backends.sql.compilers.pyspark import PySparkCompiler
 from ibis.common.exceptions import IbisTypeError
 
 from churnvalue.config import Spark
 from churnvalue.engines.files import file_format, matching
+from churnvalue.engines.spark_dialect import NUMBER, TIME, sql
+from churnvalue.engines.spark_text import by_duckdb, sniffed
 from churnvalue.errors import ConfigError, SourceError, near_match
 
 _TABLE = "spark://"
-_NUMBER, _TIME = "churnvalue_number", "churnvalue_time"
 _CSV = {"header": True, "multiLine": True, "mode": "FAILFAST", "escape": '"'}
 _LOCAL = {
     "spark.driver.bindAddress": "127.0.0.1",
@@ -45,55 +42,10 @@ _MEANING = {
     "spark.sql.ansi.enabled": "true",  # what cannot be computed is an error, never a null
     "spark.sql.caseSensitive": "true",
     "spark.sql.csv.parser.columnPruning.enabled": "false",  # a broken row is one whatever columns are asked for
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.legacy.parquet.nanosAsLong": "true",  # Spark holds no nanoseconds, and refuses to read them
     "spark.sql.execution.arrow.maxRecordsPerBatch": "100000",
 }
-
-
-class _Compiler(PySparkCompiler):  # type: ignore[misc]
-    """Ibis for Spark, where it means otherwise than Ibis for DuckDB."""
-
-    def visit_IsNull(self, op: Any, *, arg: Any) -> Any:  # noqa: N802, ARG002 – the names are Ibis's
-        """NaN is a number: it is counted as one that is not finite."""
-        return arg.is_(sge.Null())
-
-    def visit_NotNull(self, op: Any, *, arg: Any) -> Any:  # noqa: N802, ARG002
-        """As ``visit_IsNull``."""
-        return sge.Not(this=sge.paren(arg.is_(sge.Null())))
-
-    def visit_IsInf(self, op: Any, *, arg: Any) -> Any:  # noqa: N802, ARG002
-        """Ibis compares the expressions instead of their values, so that nothing is infinite."""
-        return arg.isin(self.POS_INF, self.NEG_INF)
-
-    def visit_Divide(self, op: Any, *, left: Any, right: Any) -> Any:  # noqa: N802
-        """What is divided by zero is infinite or NaN, not an error."""
-        divided = sge.Div(this=sge.paren(left), expression=sge.paren(right))
-        if isinstance(op.right, ops.Literal) and op.right.value:
-            return divided
-        return self.if_(right.eq(0), sge.paren(left) * self.POS_INF, divided)
-
-    def visit_TryCast(self, op: Any, *, arg: Any, to: Any) -> Any:  # noqa: N802
-        """Text is read by DuckDB."""
-        if op.arg.dtype.is_string() and to.is_floating():
-            return self.f.anon[_NUMBER](arg)
-        if op.arg.dtype.is_string() and to.is_timestamp():
-            return self.f.anon[_TIME](arg)
-        return super().visit_TryCast(op, arg=arg, to=to)
-
-    def visit_Sum(self, op: Any, *, arg: Any, where: Any) -> Any:  # noqa: N802
-        """Sums of whole numbers outgrow 64 bits."""
-        if op.arg.dtype.is_integer():
-            arg = self.cast(arg, dt.Decimal(38, 0))
-        return super().visit_Sum(op, arg=arg, where=where)
-
-    def visit_ArrayCollect(self, op: Any, **parts: Any) -> Any:  # noqa: N802
-        """Distinct values come in order."""
-        if not op.distinct or [key.expr for key in op.order_by] != [op.arg]:
-            return super().visit_ArrayCollect(op, **parts)
-        return self.f.array_sort(super().visit_ArrayCollect(op, **{**parts, "order_by": ()}))
-
-
-_COMPILER = _Compiler()
 
 
 @ibis.udf.scalar.builtin(  # type: ignore[untyped-decorator]
@@ -112,8 +64,8 @@ class SparkSources:
         self._folder = folder
         self._session = _session(settings)
         self._views = count()
-        self._register(_NUMBER, "try_cast(text AS DOUBLE)", "double")
-        self._register(_TIME, "try_cast(text AS TIMESTAMPTZ)", "timestamp")
+        self._register(NUMBER, "try_cast(text AS DOUBLE)", "double")
+        self._register(TIME, "try_cast(text AS TIMESTAMPTZ)", "timestamp")
 
     @property
     def partitions(self) -> int:
@@ -127,7 +79,7 @@ class SparkSources:
     def parse_time(self, text: ir.StringValue, time_format: str) -> ir.TimestampValue:
         """Timestamp of a text, null where it does not follow the format; with a zone if the format has ``%z``."""
         aware = "%z" in time_format
-        name = f"{_TIME}_{time_format.encode().hex()}"
+        name = f"{TIME}_{time_format.encode().hex()}"
         quoted = time_format.replace("'", "''")
         parsed = f"try_strptime(text, '{quoted}')"
         self._register(name, parsed if aware else f"{parsed} AT TIME ZONE 'UTC'", "timestamp")
@@ -147,7 +99,7 @@ class SparkSources:
 
     def frame(self, table: ir.Table) -> Any:
         """Return a table as a DataFrame of Spark, which computes nothing yet."""
-        return self._session.sql(_COMPILER.to_sqlglot(table).sql(_COMPILER.dialect))
+        return self._session.sql(sql(table))
 
     def open(self, source: str, columns: Collection[str] | None = None) -> ir.Table:  # noqa: ARG002 – Spark prunes by itself
         """Return a source as a table.
@@ -195,7 +147,8 @@ class SparkSources:
         frame = self._session.read.option("mergeSchema", True).parquet(*map(_url, paths))
         for field in pq.read_schema(paths[0]):
             if pa.types.is_timestamp(field.type) and field.type.unit == "ns":
-                times = F.timestamp_micros(F.floor(F.col(_quoted(field.name)) / F.lit(1000)))
+                own = _quoted(field.name)
+                times = F.expr(f"timestamp_micros(({own} + if({own} < 0, -500, 500)) div 1000)")  # rounded as by DuckDB
                 times = times if field.type.tz else times.cast("timestamp_ntz")
                 frame = frame.withColumn(field.name, times)
         return frame
@@ -206,7 +159,7 @@ class SparkSources:
 
         alike: dict[tuple[str, str, tuple[str, ...]], list[Path]] = {}
         for path in paths:
-            alike.setdefault(_sniffed(path), []).append(path)
+            alike.setdefault(sniffed(path), []).append(path)
         frames = []
         for (separator, quote, names), files in alike.items():
             schema = StructType([StructField(name, StringType()) for name in names])
@@ -220,7 +173,7 @@ class SparkSources:
     def _register(self, name: str, expression: str, kind: str) -> None:
         from pyspark.sql import functions as F  # noqa: N812
 
-        self._session.udf.register(name, F.arrow_udf(_by_duckdb(expression), kind))
+        self._session.udf.register(name, F.arrow_udf(by_duckdb(expression), kind))
 
 
 def _session(settings: Spark) -> Any:
@@ -254,34 +207,6 @@ def _session(settings: Spark) -> Any:
         if key in _MEANING or session.conf.isModifiable(key):
             session.conf.set(key, value)
     return session
-
-
-def _by_duckdb(expression: str) -> Callable[[pa.Array], pa.Array]:
-    """Return a function that computes SQL over a column of ``text``."""
-
-    def computed(text: pa.Array) -> pa.Array:
-        texts = pa.table({"text": text})
-        with duckdb.connect(config={"threads": 1}) as con:
-            con.execute("SET TimeZone='UTC'")
-            con.register("texts", texts)
-            return con.sql(f"SELECT {expression} AS value FROM texts").to_arrow_table()["value"].combine_chunks()
-
-    # Spark asks what goes in and out of a function by its annotations.
-    computed.__annotations__ = {"text": pa.Array, "return": pa.Array}
-    return computed
-
-
-def _sniffed(path: Path) -> tuple[str, str, tuple[str, ...]]:
-    """Return separator, quote and names of the columns of a CSV file."""
-    with duckdb.connect() as con:
-        query = "SELECT Delimiter, Quote, SkipRows, Columns FROM sniff_csv(?, all_varchar = true, header = true)"
-        try:
-            separator, quote, skipped, columns = con.execute(query, [str(path)]).fetchall()[0]
-        except duckdb.Error as error:
-            raise SourceError(f"{path.name} must be readable, but: {said(error)}") from error
-    if skipped:
-        raise SourceError(f"{path.name} must start with its header, but {skipped} other lines stand before it.")
-    return separator, quote if quote != "(empty)" else "", tuple(column["name"] for column in columns)
 
 
 def _kind(spark: Any) -> dt.DataType:

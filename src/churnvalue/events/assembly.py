@@ -1,6 +1,6 @@
 """From handed-over batches to a log: the rows put in order, and every column as the log holds it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from churnvalue.clock import Micros, local
+from churnvalue.errors import SourceError
 from churnvalue.events.handover import Facts
 from churnvalue.events.log import MISSING, Coded, EventLog, Floats
 from churnvalue.events.ordering import list_keys, ordered, taken
@@ -17,6 +18,12 @@ from churnvalue.events.ordering import list_keys, ordered, taken
 Array = npt.NDArray[Any]
 Starts = npt.NDArray[np.int64]
 _CATEGORIES = ("category", "categories")
+_COLUMNS, _TWINS, _CODED = (
+    ("amount", "quantity", "lines"),
+    ("known_at", "wall_clock"),
+    ("kind", "channel", "categories", "zones"),
+)
+_JOINED = ("event_time", *_COLUMNS, *_TWINS, *_CODED, "customers", "start", "category_start")
 _ORDERED_BY = ("customer", "campaign", "source", "categories")  # what a log does not hold, or holds otherwise
 
 
@@ -44,50 +51,57 @@ def assemble(events: pa.Table, facts: Facts, first: int = 0, end: int | None = N
     return _log(kept, mentions, facts, facts.customers.slice(first, end - first), order.start)
 
 
-def concatenated(logs: Sequence[EventLog]) -> EventLog:
-    """Return the log of all customers of several logs, which hold ranges of customers one after the other."""
-    if len(logs) == 1:
-        return logs[0]
-    whole = logs[0]
-    event_time = np.concatenate([log.event_time for log in logs])
+def concatenated(logs: Iterable[EventLog]) -> EventLog:
+    """Return the log of all customers of several logs, which hold ranges of customers one after the other.
 
-    def joined(name: str, twin: str | None = None) -> Array:
-        parts = [getattr(log, name) for log in logs]
-        if twin is not None and all(part is getattr(log, twin) for part, log in zip(parts, logs, strict=True)):
-            return event_time
-        if all(part.strides == (0,) for part in parts):
-            return np.broadcast_to(parts[0][:1], len(event_time))
-        return np.concatenate(parts)
-
-    def codes(name: str) -> Coded:
-        parts = [getattr(log, name).codes for log in logs]
-        if all(part.strides == (0,) for part in parts):
-            return Coded(np.broadcast_to(np.int16(MISSING), sum(map(len, parts))), getattr(whole, name).names)
-        return Coded(np.concatenate(parts), getattr(whole, name).names)
-
-    def starts(name: str) -> Array:
-        parts = [getattr(log, name) for log in logs]
-        before = np.cumsum([0, *(int(part[-1]) for part in parts)])
-        wide = np.int32 if before[-1] < np.iinfo(np.int32).max and parts[0].dtype == np.int32 else np.int64
-        moved = [part[1:].astype(wide) + wide(many) for part, many in zip(parts, before[:-1], strict=True)]
-        return np.concatenate([parts[0][:1], *moved])
-
+    They are taken apart as they come, so that no more than one column is held twice.
+    """
+    parts: dict[str, list[Any]] = {name: [] for name in _JOINED}
+    last, twins = None, set(_TWINS)
+    for last in logs:
+        twins -= {name for name in twins if getattr(last, name) is not last.event_time}
+        for name, held in parts.items():
+            value = getattr(last, name)
+            held.append(getattr(value, "codes", value))
+    if last is None:
+        raise SourceError("A log must hold at least one customer, but none came. Read a larger one.")
+    if len(parts["start"]) == 1:
+        return last
+    for name in twins:
+        del parts[name]
+    event_time = _joined(parts.pop("event_time"))
+    whole = {name: event_time if name in twins else _joined(parts.pop(name)) for name in (*_COLUMNS, *_TWINS)}
+    coded = {name: Coded(_joined(parts.pop(name)), getattr(last, name).names) for name in _CODED}
     return replace(
-        whole,
-        customers=pa.concat_arrays([log.customers for log in logs]),
-        start=starts("start"),
+        last,
+        customers=pa.concat_arrays(parts.pop("customers")),
+        start=_shifted(parts.pop("start")),
+        category_start=_shifted(parts.pop("category_start")),
         event_time=event_time,
-        known_at=joined("known_at", "event_time"),
-        wall_clock=joined("wall_clock", "event_time"),
-        kind=codes("kind"),
-        channel=codes("channel"),
-        amount=joined("amount"),
-        quantity=joined("quantity"),
-        lines=joined("lines"),
-        category_start=starts("category_start"),
-        categories=codes("categories"),
-        zones=codes("zones"),
+        known_at=whole["known_at"],
+        wall_clock=whole["wall_clock"],
+        amount=whole["amount"],
+        quantity=whole["quantity"],
+        lines=whole["lines"],
+        kind=coded["kind"],
+        channel=coded["channel"],
+        categories=coded["categories"],
+        zones=coded["zones"],
     )
+
+
+def _joined(parts: list[Array]) -> Array:
+    if all(part.strides == (0,) for part in parts):
+        return np.broadcast_to(parts[0][:1], sum(map(len, parts)))
+    return np.concatenate(parts)
+
+
+def _shifted(starts: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Return where the lists of several logs begin, once their rows follow one another."""
+    before = np.cumsum([0, *(int(start[-1]) for start in starts)])
+    narrow = before[-1] < np.iinfo(np.int32).max and starts[0].dtype == np.int32
+    moved = [start[1:] + many for start, many in zip(starts, before[:-1], strict=True)]
+    return np.concatenate([starts[0][:1], *moved]).astype(np.int32 if narrow else np.int64)
 
 
 def _log(

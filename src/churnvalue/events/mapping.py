@@ -15,6 +15,7 @@ from churnvalue.language import N_
 
 LARGEST_AMOUNT = 1e12
 TEXTS = ("order_id", "category", "channel", "campaign")
+MARKS = ("currency", "event_id")  # text of rows that no event keeps
 NUMBERS = ("amount", "quantity")
 
 
@@ -22,7 +23,7 @@ def map_source(source: Source, dialect: Dialect) -> ir.Table:
     """Return the events of a source, a row for a row, with the ``reason`` why it cannot be used, null where it can.
 
     ``event_time`` and ``known_at`` are UTC microseconds, ``amount`` and ``quantity`` doubles, all else text; ``midnight`` is
-    whether the time, as it is written, is one.
+    whether the time, as it is written, is one. ``currency`` and ``event_id`` are there if the source has them.
 
     Raises:
         SourceError: If a column is missing (names a near match) or of a type that cannot play its part.
@@ -43,6 +44,7 @@ def map_source(source: Source, dialect: Dialect) -> ir.Table:
         zone=_text(source.column(zone, "timing.timezone") if zone else None),
         **{part: _text(value) for part, value in texts.items()},
         **{part: ibis.null("float64") if value is None else value for part, value in numbers.items()},
+        **{part: _text(source.column(name, part)) for part in MARKS if (name := getattr(columns, part))},
     )
     return mapped.mutate(reason=_reason(mapped))
 

@@ -1,5 +1,7 @@
 """A source as the engine hands it over, and the few things that engines spell differently."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,6 +12,9 @@ from churnvalue.config import EventSource, FromColumn
 from churnvalue.config.section import Section
 from churnvalue.errors import SourceError, near_match
 from churnvalue.events.expressions import names_in
+
+_VALUE = re.compile(r"\s*[-+]?(\d+([.,]\d*)*|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b.*)\s*$")  # a number, a date, a time
+_SEPARATORS = {";": "';'", "|": "'|'", "\t": "tabs", ",": "','"}
 
 
 class Dialect(Protocol):
@@ -43,13 +48,33 @@ class Source:
         if name not in self.table.columns:
             raise SourceError(
                 f"{self.name} must have the column '{name}' for {part}, but has no such column."
-                f"{near_match(name, self.table.columns)}"
+                f"{instead(name, self.table.columns)}"
             )
         value = self.table[name]
         if not value.type().is_string():
             return value
         # Only text that sorts before "!" can be blank, and comparing is much cheaper than trimming.
         return ibis.cases(((value < "!") & (value.strip() == ""), ibis.null("string")), else_=value)
+
+
+def instead(name: str, columns: Sequence[str]) -> str:
+    """Return what a source may lack instead of the column ``name``: its header, its separator, or one letter.
+
+    Of a file without a header the names are the values of its first row, which are not shown.
+
+    >>> instead("amount", ["00017", "2011-06-01T12:00", "1.5"])
+    ' The source seems to have no header: its first row reads like data. Write the names of the columns above it.'
+    """
+    if any(_VALUE.match(column) for column in columns):
+        return " The source seems to have no header: its first row reads like data. Write the names of the columns above it."
+    signs = _SEPARATORS if len(columns) == 1 else _SEPARATORS.keys() - {","}
+    found = next((sign for sign in sorted(signs) if any(sign in column for column in columns)), None)
+    if found is None:
+        return near_match(name, columns)
+    return (
+        f" It was not split at {_SEPARATORS[found]}, for not every row has as many of them as the header. Give each row as many,"
+        " and quote values that hold one."
+    )
 
 
 def mentioned(columns: Section, *others: str | FromColumn | None) -> frozenset[str]:

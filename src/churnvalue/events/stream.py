@@ -40,7 +40,7 @@ class LogStream:
 
     def whole(self) -> EventLog:
         """Return the log of all customers."""
-        return replace(concatenated(list(self.chunks())), account=self.account)
+        return replace(concatenated(self.chunks()), account=self.account)
 
     def chunks(self, events: int = EVENTS_A_CHUNK) -> Iterator[EventLog]:
         """Give logs of ranges of customers, in the order of their ids, of about ``events`` each.

@@ -10,6 +10,7 @@ from churnvalue.events.expressions import arithmetic
 from churnvalue.events.source import Dialect, Source
 
 _LARGEST_WHOLE_FLOAT = 2.0**53  # beyond it doubles leave out whole numbers
+_SHOWN = 12  # characters of a value that is not what it should be: the column may hold what no log of errors should
 
 
 def identifier(value: ir.Value, source: Source, dialect: Dialect) -> ir.StringValue:
@@ -74,6 +75,10 @@ class _Numbers(Mapping[str, ir.FloatingValue]):
         if unread is None:
             return read
         raise SourceError(
-            f"{self._part} of {self._source.name} must be numbers such as 1.50, but '{unread}' came."
+            f"{self._part} of {self._source.name} must be numbers such as 1.50, but '{_start(unread)}' came."
             " Rewrite the numbers with a decimal point."
         )
+
+
+def _start(value: str) -> str:
+    return value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"

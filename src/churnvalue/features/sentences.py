@@ -3,15 +3,18 @@
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from math import isnan
 
-from churnvalue.language import ENGLISH, _, language, ngettext
+from churnvalue.language import ENGLISH, _, language, marked, ngettext
 
 _SINGULAR = {
     "days": "day", "lines": "line", "units": "unit", "returns": "return", "tickets": "ticket", "categories": "category",
     "different categories": "category",
 }  # fmt: skip
 _ONE_OF_MANY = re.compile(rf"((?<![\d.,])1 )({'|'.join(_SINGULAR)})\b")
+# Kinds as tables name them.
+_KINDS = marked("message sent", "message open", "message click", "offer")
 _NOUNS = {
     "event": ("event", "events"),
     "purchase": ("purchase", "purchases"),
@@ -42,8 +45,11 @@ class Sentence:
 
     def say(self, value: float, parameters: dict[str, str | int | None]) -> str:
         """Return the sentence for ``value`` of a feature with ``parameters``."""
-        places = words(parameters)
-        places["events"] = noun(str(parameters.get("kind") or "event"), value)
+        given = tuple(parameters.items())
+        places = {
+            **_words(given, language()),
+            "events": _noun(str(parameters.get("kind") or "event"), value == 1, language()),
+        }
         if isnan(value):
             absent = self.absent and _(self.absent, value="–", percent="–", **places)
             return absent or _("not known: {what}", what=_(self.general, value="–", percent="–", **places))
@@ -54,7 +60,7 @@ class Sentence:
             template, percent = self.less, 1 - value
         elif self.more and round(value, 2) > 1:
             template, percent = self.more, value - 1
-        share = _("{percent:,.0f} %", percent=100 * percent)
+        share = _("{percent:,.0f} %", percent=100 * percent) if "{percent}" in template else ""
         said = _(template, value=number(value), percent=share, **places)
         if language() != ENGLISH:
             return said
@@ -78,6 +84,17 @@ def noun(kind: str, count: float | None = None) -> str:
     name = kind.replace("_", " ")
     singular, plural = _NOUNS.get(kind, (name, f"{name}s" if language() == ENGLISH else name))
     return ngettext(singular, plural, 2 if count is None else count)
+
+
+# Sentences are said by the million; what their places stand for is the same for all customers.
+@lru_cache(maxsize=4096)
+def _words(parameters: tuple[tuple[str, str | int | None], ...], _language: str) -> dict[str, str]:
+    return words(dict(parameters))
+
+
+@lru_cache(maxsize=4096)
+def _noun(kind: str, one: bool, _language: str) -> str:
+    return noun(kind, 1 if one else 2)
 
 
 def number(value: float) -> str:

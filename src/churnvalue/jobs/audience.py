@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from churnvalue.decisions.audience import audience as meets
-from churnvalue.decisions.sending.export import guarded
+from churnvalue.decisions.sending.export import csv_text, guarded
 from churnvalue.jobs.belongs import require_project, require_same_scores
 from churnvalue.jobs.outputs import PLAN, SCORES
 from churnvalue.storage import read_manifest, read_parquet, write_text
@@ -48,5 +48,5 @@ def audience(condition: str, scores: Path, plan: Path | None = None, out: Path |
     if out is not None:
         texts = chosen.select_dtypes(["str", "object"]).columns
         safe = chosen.assign(**{name: chosen[name].map(guarded, na_action="ignore") for name in texts})
-        write_text(Path(out), safe.to_csv(index=False, lineterminator="\n"))
+        write_text(Path(out), csv_text(safe))
     return Chosen(chosen, len(table))

@@ -51,7 +51,11 @@ def read_measured(folders: Sequence[Path], project: str, cutoff: int) -> tuple[F
             continue
         if key in found:
             notes.append(
-                _("{folder} measures the plan of {key} once more: the plan counts once.", folder=folder, key=key[0])
+                _(
+                    "{folder} measures the plan of {cutoff} once more: the plan counts once.",
+                    folder=folder,
+                    cutoff=key[0],
+                )
             )
         found[key] = max(found.get(key, content), content, key=lambda one: str(one["as_of"]))
     return recalibration([found[key] for key in sorted(found)]), tuple(notes)

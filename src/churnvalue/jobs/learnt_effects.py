@@ -121,9 +121,9 @@ def _readable(drawn: tuple[Experiment, ...], config: Config, known_until: int) -
         if one.unfit:
             notes.append(
                 _(
-                    "Experiment {name} teaches nothing: {removesuffix}.",
+                    "Experiment {name} teaches nothing: {why}.",
                     name=one.name,
-                    removesuffix=one.unfit.removesuffix("."),
+                    why=one.unfit.removesuffix("."),
                 )
             )
         elif NO_ACTION not in one.counts or not set(one.counts) & actions:

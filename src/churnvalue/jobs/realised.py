@@ -58,9 +58,7 @@ def grade_past_scores(config: Config, log: EventLog, tracker: Tracker) -> Realis
         try:
             graded, strangers = _graded(folder, config, log)
         except ChurnvalueError as error:
-            notes.append(
-                _("the scores in {folder} are not graded: {rstrip}", folder=folder, rstrip=str(error).rstrip("."))
-            )
+            notes.append(_("the scores in {folder} are not graded: {why}", folder=folder, why=str(error).rstrip(".")))
             continue
         rows += graded
         if strangers:

@@ -15,6 +15,7 @@ from churnvalue.explain import DRIVER, drivers
 from churnvalue.frames import described, feature_frame
 from churnvalue.jobs.champions import Champions
 from churnvalue.jobs.drift import Eye, Glimpse, Watch
+from churnvalue.language import Language, speaking
 from churnvalue.models.next_category import top_category
 
 Reasons = Literal["auto", "all", "none"]
@@ -59,7 +60,7 @@ def say(  # noqa: PLR0913 – four of them say what is wanted
     predicted: list[pd.DataFrame] = []
     whys, spends, frames, days_only = [], [], [], True
     eye = watch.eye if watch else None
-    for told in stream.each(_Teller(champions, config.population, cutoff, eye, reasons, features)):
+    for told in stream.each(_Teller(champions, config.population, cutoff, eye, reasons, features, config.language)):
         days_only &= told.days_only
         predicted.append(told.predicted)
         whys.append(told.drivers)
@@ -96,10 +97,12 @@ class _Teller:
     eye: Eye | None
     reasons: bool
     features: bool
+    language: Language
 
     def __call__(self, log: EventLog) -> _Told:
         frame, said = foretold(log, self.champions, self.who, self.cutoff)
-        why, spend = explained(frame, self.champions) if self.reasons else (unexplained(len(frame)),) * 2
+        with speaking(self.language):  # where the log is, perhaps nobody has said which
+            why, spend = explained(frame, self.champions) if self.reasons else (unexplained(len(frame)),) * 2
         seen = self.eye.see(log, frame, said) if self.eye else None
         return _Told(said, why, spend, frame if self.features else None, log.days_only, seen)
 

@@ -108,7 +108,8 @@ class ValueModel:
         fading = np.diff(orders, axis=0) / at_horizon
         middles = (edges[1:] + edges[:-1]) / 2
         discount = (1 + terms.discount_rate) ** (-middles / 365)
-        discounted = discount @ fading
+        # Sums of one customer, not a product of matrices: the same digits however many customers are asked for.
+        discounted = (discount[:, None] * fading).sum(axis=0)
         assert self.spend is not None
         gross = terms.margin * self.spend.predict(frame) * discounted
         orders_now = at_horizon * discounted

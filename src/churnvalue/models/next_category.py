@@ -17,7 +17,7 @@ from scipy import sparse
 
 from churnvalue import clock
 from churnvalue.events.log import EventLog
-from churnvalue.language import N_, _, term, translated
+from churnvalue.language import N_, _, named, translated
 from churnvalue.sweep import customer_of, rows_of
 
 CO_BUYING, TAKE_UP, BEST_SELLING, OWN = (
@@ -43,12 +43,17 @@ def bought(log: EventLog, kind: str, span: clock.Span, known_before: int) -> Cou
 
     Shape (customers, categories), in the order of ``log.customers`` and ``log.categories.names``.
     """
-    seen = np.zeros(len(log), dtype=np.bool_)
-    seen[rows_of(log, kind, span, known_before)] = True
-    event = np.repeat(np.arange(len(log)), np.diff(log.category_start))
-    codes = log.categories.codes
-    named = np.flatnonzero(seen[event] & (codes >= 0))
-    places = (customer_of(log, event[named]), codes[named])
+    events, codes = rows_of(log, kind, span, known_before), log.categories.codes
+    mentions: Ints = np.diff(log.category_start)[events].astype(np.int64)
+    if (mentions == 1).all():  # the usual log; what follows would need many times the memory
+        event, code = events, codes[log.category_start[events]]
+    else:
+        event = np.repeat(events, mentions)
+        begin = np.repeat(np.cumsum(mentions) - mentions, mentions)
+        first: Ints = np.repeat(log.category_start[events].astype(np.int64), mentions)
+        code = codes[first + np.arange(len(event)) - begin]
+    named = code >= 0
+    places = (customer_of(log, event[named]).astype(np.int32), code[named])
     shape = (len(log.customers), len(log.categories.names))
     return sparse.csr_matrix((np.ones(len(named)), places), shape=shape)
 
@@ -236,7 +241,8 @@ class NextCategory:
     def _sentence(self, rival: str, compared: int) -> str:
         if not len(self._basis.shown):
             return _(
-                "No recent {kind} names a category, so nothing can be said of what to offer next.", kind=term(self.kind)
+                "No recent {kind} names a category, so nothing can be said of what to offer next.",
+                kind=named(self.kind),
             )
         if not compared:
             return _(

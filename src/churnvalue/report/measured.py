@@ -14,7 +14,7 @@ from churnvalue.report.numbers import mapping, number, rows
 PLAN = "plan"
 # Doubly robust: right if either the chances or the outcome model are.
 METHOD = "dr"
-_SENTENCES = re.compile(r"(?<=\.) (?=[A-Z])")
+_SENTENCES = re.compile(r"(?<=\.) (?=[A-Z가-힣])")
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-_OFFER, _DOUBT, _EXPERIMENT = "What to offer next ", "If actions keep ", "Experiment "
-_SENTENCES = re.compile(r"; |\. (?=[A-Z])")
+from churnvalue.language import N_, translated
+
+# How the plan's own notes begin.
+_OFFER, _DOUBT, _EXPERIMENT = N_("What to offer next "), N_("If actions keep "), N_("Experiment ")
+_SENTENCES = re.compile(r"; |\. (?=[A-Z가-힣])")
 
 
 @dataclass(frozen=True)
@@ -27,17 +30,18 @@ class Notes:
 
 def sorted_notes(notes: object, actions: Iterable[str]) -> Notes:
     """Return the plan's notes by what they are about; what is not recognised stays among the others."""
+    offer, doubt, experiment = map(translated, (_OFFER, _DOUBT, _EXPERIMENT))
     found, names = Notes(), {f"{action}: ": action for action in actions}
     for note in (str(one) for one in notes) if isinstance(notes, list | tuple) else ():
         about = next((start for start in names if note.startswith(start)), None)
         if about:
             found.effects.append((names[about], _sentence(note.removeprefix(about))))
-        elif note.startswith(_EXPERIMENT):
-            found.effects.append((_EXPERIMENT.strip(), note.removeprefix(_EXPERIMENT)))
-        elif note.startswith(_DOUBT):
+        elif note.startswith(experiment):
+            found.effects.append((experiment.strip(), note.removeprefix(experiment)))
+        elif note.startswith(doubt):
             found.doubts.extend(_sentence(part) for part in _SENTENCES.split(note))
-        elif note.startswith(_OFFER):
-            found.offers.append(_sentence(note.removeprefix(_OFFER)))
+        elif note.startswith(offer):
+            found.offers.append(_sentence(note.removeprefix(offer)))
         else:
             found.others.append(note)
     return found

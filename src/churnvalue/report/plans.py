@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from churnvalue.contacts import NO_ACTION
+from churnvalue.report.general_reasons import general
 from churnvalue.report.numbers import listed, number
 from churnvalue.report.summary import by_customer
 
@@ -24,13 +25,6 @@ NEWER = ("planned_action", "stake", "p_profit", "service_profit", "service_cost"
 MOST_DISTINCT_REASONS = 10
 MOST_OFFERS = 8
 CURVE_POINTS = 150
-# What a reason says of one customer alone, or of their service: it would make every reason its own.
-_OWN = (
-    (r"[^;]* likely to leave, [^;]* at stake; ", ""),
-    (r"; [^;]* service is expected to earn [^;]*$", ""),
-    (r" at -?[\d.,]+ is expected to earn -?[\d.]+, but ", " would pay, but "),
-    (r" at -?[\d.,]+ would ", " would "),
-)
 _SUMMED = ("action", "group", "evidence", "cost", "expected_profit", "profit_p10", "profit_p90", "p_profit")
 _NUMBERS = r"[^\s\d]?\d[\d,.]*%?"
 
@@ -229,9 +223,7 @@ def _services(plan: pd.DataFrame) -> list[ServiceRow]:
 
 def _reason_counts(reasons: pd.Series) -> list[tuple[str, int]]:
     """Return the reasons and how often each stands, without what they say of one customer alone."""
-    texts = pc.fill_null(pa.array(reasons, pa.string(), from_pandas=True), "")
-    for own, general in _OWN:
-        texts = pc.replace_substring_regex(texts, own, general)
+    texts = general(pc.fill_null(pa.array(reasons, pa.string(), from_pandas=True), ""))
     found = _counted(texts)
     if len(found) > MOST_DISTINCT_REASONS:
         found = _counted(pc.replace_substring_regex(texts, _NUMBERS, "…"))

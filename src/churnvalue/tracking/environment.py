@@ -49,7 +49,7 @@ def answering(uri: str) -> Iterator[None]:
     """
     try:
         yield
-    except (MlflowException, SQLAlchemyError, OSError) as error:
+    except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
         kind = UnreachableError if _SILENCE.search(str(error)) else RegistryError
         raise kind(
             f"MLflow at {without_password(uri)} must do its part, but: {_reason(error)}. "

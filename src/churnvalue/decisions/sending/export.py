@@ -3,7 +3,7 @@
 import pandas as pd
 
 EXPORT_COLUMNS = ("customer", "channel", "local_minute", "campaign")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = (*"=+-@＝＋－＠", "\t", "\r", "\n")
 
 
 def guarded(text: str) -> str:
@@ -38,4 +38,12 @@ def export_sends(sends: pd.DataFrame) -> pd.DataFrame:
 
 def export_text(sends: pd.DataFrame) -> str:
     """The same as CSV text, one header line."""
-    return export_sends(sends).to_csv(index=False, lineterminator="\n")
+    return csv_text(export_sends(sends))
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """Return a table as CSV, its lines ended as RFC 4180 has it, for then a cell with a line end of either kind is quoted.
+
+    After bare newlines an id with a carriage return in it would become two lines, the second one guarded by nothing.
+    """
+    return table.to_csv(index=False, lineterminator="\r\n")

@@ -10,14 +10,13 @@ from churnvalue.decisions.sending.kernels import NONE
 from churnvalue.decisions.sending.rules import Messages, SendRules
 from churnvalue.decisions.sending.slot_choice import SlotChoice
 from churnvalue.decisions.sending.worth import NONE_KNOWN
-from churnvalue.language import N_, _
+from churnvalue.language import N_, _, marked
 from churnvalue.timing.calendar import SEND_DAYS
 from churnvalue.timing.response import EXPERIMENT, RATES
 
-_DAYS = (
-    *(N_("on Mondays"), N_("on Tuesdays"), N_("on Wednesdays"), N_("on Thursdays"), N_("on Fridays")),
-    *(N_("on Saturdays"), N_("on Sundays")),
-)
+_DAYS = marked(
+    "on Mondays", "on Tuesdays", "on Wednesdays", "on Thursdays", "on Fridays", "on Saturdays", "on Sundays"
+)  # fmt: skip
 # Each in three forms: the best hour of all; the best that was not full; the best beside the customer's other messages.
 _RESPONSE = (
     N_("{share:.1f} % are expected to respond, the best of all allowed"),
