@@ -8,6 +8,9 @@ from typing import Any
 from benchmarks.speed_features import features
 from benchmarks.speed_log import write_config, write_log
 from benchmarks.speed_measured import needs
+from churnvalue.config import read_config
+from churnvalue.engines import open_log, read_log
+from churnvalue.frames import described
 
 SEED = 7
 
@@ -25,26 +28,18 @@ def made_log(events: int, customers: int) -> Path:
     return path
 
 
-@needs("duckdb", "ibis-framework", "numba", "pandas", "pyarrow")
+@needs("duckdb", "numba", "pandas", "pyarrow")
 def our_features(log: Path, cutoffs: Sequence[int]) -> Iterator[Any]:
     """Yield the feature frame of each cutoff, of the log read whole."""
-    from churnvalue.config import read_config
-    from churnvalue.engines import read_log
-    from churnvalue.frames import described
-
     config = read_config(log.with_suffix(".toml"))
     whole = read_log(config)
     for cutoff in cutoffs:
         yield described(whole, features(), cutoff, config.population)
 
 
-@needs("duckdb", "ibis-framework", "numba", "pandas", "pyarrow")
+@needs("duckdb", "numba", "pandas", "pyarrow")
 def our_features_in_ranges(log: Path, cutoffs: Sequence[int], events: int = 4_000_000) -> Iterator[Any]:
     """Yield the feature frame of each range of customers at each cutoff: memory holds one range of ``events``."""
-    from churnvalue.config import read_config
-    from churnvalue.engines import open_log
-    from churnvalue.frames import described
-
     config = read_config(log.with_suffix(".toml"))
     with open_log(config) as stream:
         for some in stream.chunks(events):

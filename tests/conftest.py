@@ -29,9 +29,10 @@ TOGETHER = {
         "test_drift_job",
         "test_realised",
         "test_belongs",
-        "test_reasons",
+        "test_later_reasons",
+        "test_spark_scores",
     ),
-    "faults": ("test_faults_of_models", "test_faults_of_processes", "test_faults_of_registry"),
+    "faults": ("test_faults_of_models", "test_faults_of_processes", "test_faults_of_registry", "test_hostile_log"),
 }
 # Files that take longest, longest first; the others are short.
 LONGEST = (

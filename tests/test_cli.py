@@ -158,7 +158,7 @@ def test_a_candidate_that_is_not_promoted_is_3(run, folder, monkeypatch):
         "gate": {"passed": False, "reasons": ["churn: auc 0.6 does not beat recency with 0.7"]},
     }
     refused = Training({"churn": 2, "value": 2}, promoted=False, summary=summary)
-    monkeypatch.setattr("churnvalue.jobs.train.train", lambda *_: refused)
+    monkeypatch.setattr("churnvalue.jobs.train.train", lambda *_, **__: refused)
     code, out, _ = run("train")
     assert code == cli.NOT_PROMOTED == 3
     assert "Gate failed: churn: auc 0.6 does not beat recency with 0.7." in out

@@ -242,6 +242,7 @@ def test_simulated_configuration(tmp_path):
     config = parse_config(tomllib.loads(simulated_toml("simulated.parquet", "Asia/Tokyo")), tmp_path)
     (events,) = config.events
     assert events.kind == FromColumn(column="kind")
-    assert all(name == column for name, column in events.columns)
+    assert all(column in (name, None) for name, column in events.columns)
+    assert events.columns.amount == "amount"
     assert config.timing.timezone == "Asia/Tokyo"
     assert set(config.value.cost) == {"ticket", "return", "message_sent"}

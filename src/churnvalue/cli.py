@@ -57,7 +57,8 @@ def demo(
     trials: Annotated[int | None, typer.Option(help="Trials of tuning, for a quicker look.")] = None,
 ) -> None:
     """Go the whole way on a real log: train, score, plan, report."""
-    from churnvalue.console import Console, show_demo
+    from churnvalue.console import Console
+    from churnvalue.shown import show_demo
 
     console = Console()
     from churnvalue.jobs.demo import demo as run
@@ -82,8 +83,9 @@ def init(source: Annotated[str, typer.Argument(help="File, glob or duckdb:///fil
 @app.command()
 def check(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Say whether the log is ready, and what it lacks."""
-    from churnvalue.console import Console, show_readiness
+    from churnvalue.console import Console
     from churnvalue.jobs.check import check as run
+    from churnvalue.shown import show_readiness
 
     console = Console()
     with console.stages.stage("reading the log"):
@@ -101,7 +103,8 @@ def train(
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
     """Train, judge and register the models; promote them if the gate holds."""
-    from churnvalue.console import Console, show_training
+    from churnvalue.console import Console
+    from churnvalue.shown import show_training
 
     console = Console()
     from churnvalue.jobs.train import train as run
@@ -116,7 +119,8 @@ def train(
 @app.command()
 def backtest(out: Out = None, config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Learn as of past cutoffs and compare with every baseline on what then happened."""
-    from churnvalue.console import Console, show_backtest
+    from churnvalue.console import Console
+    from churnvalue.shown import show_backtest
 
     console = Console()
     from churnvalue.jobs.backtest import backtest as run
@@ -140,7 +144,8 @@ def score(  # noqa: PLR0913 – one parameter an option
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
     """Score everyone in the population with the champions."""
-    from churnvalue.console import Console, show_scores
+    from churnvalue.console import Console
+    from churnvalue.shown import show_scores
 
     console, settings = Console(), _read(config)
     from churnvalue.jobs.score import score as run
@@ -164,7 +169,8 @@ def plan(
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
     """Decide whom to keep within the budget, and when to write."""
-    from churnvalue.console import Console, show_plan
+    from churnvalue.console import Console
+    from churnvalue.shown import show_plan
 
     console, settings = Console(), _read(config)
     from churnvalue.jobs.plan import plan as run
@@ -182,7 +188,8 @@ def measure(
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
     """Say what a plan really earned, from what happened after it."""
-    from churnvalue.console import Console, show_measurement
+    from churnvalue.console import Console
+    from churnvalue.shown import show_measurement
 
     console = Console()
     from churnvalue.jobs.measure import measure as run

@@ -1,5 +1,6 @@
 """Tests of processes and of the registry that take seconds each: run by long_faults.py, not with the others."""
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from processes import contents
 from test_faults_of_registry import SCORE, record_again, tracker_of
 
 import churnvalue as cv
+from churnvalue import cli
 from churnvalue.errors import RegistryError
 from churnvalue.tracking import CHAMPION, PREVIOUS, Tracker
 from churnvalue.tracking.records import Entered, enter
@@ -155,3 +157,19 @@ def test_the_guard_sees_a_call(tmp_path: Path) -> None:
     program = GUARDED.replace("from churnvalue import cli", "import urllib.request as r; r.urlopen('http://192.0.2.1')")
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert "CALLED socket." in done.stderr
+
+
+def test_fault_45_database_locked(shop: Path, run: Run) -> None:
+    before = contents(shop / "out")
+    holder = sqlite3.connect(shop / "mlflow.db", isolation_level=None)
+    try:
+        holder.execute("BEGIN EXCLUSIVE")
+        for command in (SCORE, ("promote", "churn", "1")):
+            code, _, err = run(shop, *command)
+            assert code == cli.USER_ERROR
+            (line,) = err.splitlines()
+            assert "another process has kept the database locked for 20 seconds. Check [mlflow]" in line
+    finally:
+        holder.close()
+    assert contents(shop / "out") == before
+    assert run(shop, "promote", "churn", "1")[0] == 0

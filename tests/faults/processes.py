@@ -72,20 +72,6 @@ def killed_after(seconds: float, folder: Path, *arguments: str, by: int = signal
     return end(process)
 
 
-def in_child(work: Callable[[], object]) -> int:
-    """Do ``work`` in a copy of this process, with everything imported; return 0, 1 after an error, or minus a signal."""
-    child = os.fork()
-    if child == 0:
-        signal.alarm(120)  # whatever happens, the child ends
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
 def memory_limit(megabytes: int) -> Callable[[], None]:
     """A limit on the address space of a child."""
     return lambda: resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))

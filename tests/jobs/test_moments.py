@@ -9,6 +9,7 @@ from churnvalue import clock
 from churnvalue.clock import HOUR, micros
 from churnvalue.config import parse_config
 from churnvalue.decisions.sending.fatigue import ASSUMED_RATES
+from churnvalue.jobs import activity
 from churnvalue.jobs.activity import read_activity
 from churnvalue.jobs.answers import last_before
 from churnvalue.jobs.fatigue import leaving_rates, told
@@ -143,6 +144,24 @@ def test_activity_agrees_with_the_sweep_and_a_habit_knows_nothing_later(log_from
     only = read_activity(earlier, "purchase", cutoff)
     row = np.array([earlier.customers.to_pylist().index("7")])
     assert (habit == only.habits(only.habit(cutoff), cutoff, row)).all()
+
+
+def test_what_machines_made_is_found_in_parts_as_in_the_whole(log_from, monkeypatch):
+    generator = np.random.default_rng(1)
+    times = pd.Timestamp("2023-06-01") + pd.to_timedelta(generator.integers(0, 200 * 86_400, 3000), unit="s")
+    rows = pd.DataFrame(
+        {"customer_id": generator.integers(0, 40, 3000).astype(str), "kind": "visit", "event_time": times}
+    )
+    burst = rows.iloc[:30].assign(event_time=lambda t: t["event_time"] + pd.Timedelta(seconds=3))
+    log = log_from(
+        pd.concat([rows, burst, burst.assign(event_time=lambda t: t["event_time"] + pd.Timedelta(seconds=2))])
+    )
+    whole = read_activity(log, "purchase", CUTOFF)
+    assert whole.made.sum() >= 30
+    monkeypatch.setattr(activity, "_SORTED_AT_ONCE", 700)
+    parts = read_activity(log, "purchase", CUTOFF)
+    np.testing.assert_array_equal(parts.made, whole.made)
+    assert parts.left_out == whole.left_out
 
 
 def test_unsubscribing_is_counted_where_the_log_holds_enough(log_from):

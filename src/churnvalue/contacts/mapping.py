@@ -15,7 +15,7 @@ from churnvalue.events.account import Account
 from churnvalue.events.mapping import map_source
 from churnvalue.events.source import Source, mentioned
 from churnvalue.events.times import EARLIEST, LATEST, read_times
-from churnvalue.events.values import identifier, number
+from churnvalue.events.values import identifier, number, start_of
 from churnvalue.language import N_
 
 COLUMNS = ("customer_id", "event_time", "action", "channel", "cost", "redeemed", "propensity", "experiment")
@@ -108,7 +108,7 @@ def _yes_or_no(value: ir.StringValue, source: Source, session: Session) -> ir.Fl
     unread = session.scalar(value.min(where=value.notnull() & read.isnull()))
     if unread is not None:
         raise SourceError(
-            f"redeemed of {source.name} must be 0 or 1, or true or false, but '{unread}' came. Rewrite the column."
+            f"redeemed of {source.name} must be 0 or 1, or true or false, but '{start_of(unread)}' came. Rewrite the column."
         )
     return read
 

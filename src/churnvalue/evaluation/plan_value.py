@@ -112,7 +112,7 @@ def require_plan(plan: pd.DataFrame) -> None:
     """Refuse a plan that lacks a column, or states a propensity that is none.
 
     Raises:
-        OutputError: Names the column, or the customer.
+        OutputError: Names the column, or the propensity.
     """
     missing = [name for name in NEEDED if name not in plan.columns]
     if missing:
@@ -122,8 +122,8 @@ def require_plan(plan: pd.DataFrame) -> None:
     bad = ~plan["propensity"].between(0.0, 1.0, "right")
     if bad.any():
         raise OutputError(
-            f"Propensities of a plan must be above 0 and at most 1, but {plan.loc[bad, 'propensity'].iloc[0]:g} came for"
-            f" customer '{plan.loc[bad, 'customer_id'].iloc[0]}'. Make the plan anew."
+            f"Propensities of a plan must be above 0 and at most 1, but {plan.loc[bad, 'propensity'].iloc[0]:g} came"
+            f" ({int(bad.sum()):,} such rows). Make the plan anew."
         )
 
 

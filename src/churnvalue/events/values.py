@@ -75,10 +75,11 @@ class _Numbers(Mapping[str, ir.FloatingValue]):
         if unread is None:
             return read
         raise SourceError(
-            f"{self._part} of {self._source.name} must be numbers such as 1.50, but '{_start(unread)}' came."
+            f"{self._part} of {self._source.name} must be numbers such as 1.50, but '{start_of(unread)}' came."
             " Rewrite the numbers with a decimal point."
         )
 
 
-def _start(value: str) -> str:
+def start_of(value: str) -> str:
+    """Return as much of a value that is not what it should be as an error may show."""
     return value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"

@@ -79,9 +79,9 @@ class Audience:
         if repeated.any():
             name = self.customer_id[int(repeated.argmax())]
             own = sorted({z for z, c in zip(zones, self.customer_id, strict=False) if c == name})
-            said = f" with the zones {', '.join(own)}" if len(own) > 1 else ""
+            said = f", one with the zones {', '.join(own)}" if len(own) > 1 else ""
             raise DefinitionError(
-                f"Each customer must come once, but '{name}' comes again{said}. Keep the latest entry."
+                f"Each customer must come once, but {int(repeated.sum()):,} come again{said}. Keep the latest entry."
             )
         for name, shape in (("habit", (n, SLOTS)), ("value", (n,)), ("day_weight", (n, SEND_DAYS)), ("peak_day", (n,))):
             given = getattr(self, name)
@@ -159,14 +159,14 @@ def messages_of(messages: pd.DataFrame, audience: Audience) -> Messages:
     if twice.any():
         first = table.iloc[int(twice.to_numpy().argmax())]
         raise DefinitionError(
-            f"A message must be wanted once, but '{first['message']}' by {first['channel']} comes again for customer "
-            f"'{first['customer_id']}'. Keep one."
+            f"A message must be wanted once by a customer, but '{first['message']}' by {first['channel']} comes again"
+            f" ({int(twice.sum()):,} such rows). Keep one."
         )
     rows = pd.Index(list(audience.customer_id), dtype="str").get_indexer(pd.Index(table["customer_id"]))
     if (rows < 0).any():
-        name = table["customer_id"][int((rows < 0).argmax())]
+        strangers = table["customer_id"][rows < 0].nunique()
         raise DefinitionError(
-            f"Every message must go to a customer of the audience, but '{name}' is not in it. Add them."
+            f"Every message must go to a customer of the audience, but {strangers:,} are not in it. Add them."
         )
     late = (table.groupby("customer_id").cumcount() >= MOST_MESSAGES).to_numpy(dtype=bool)
     waiting, table, rows = table[late], table[~late].reset_index(drop=True), rows[~late]
