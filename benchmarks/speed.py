@@ -224,7 +224,7 @@ def _row(  # noqa: PLR0913
 ) -> Result:
     seconds = ours if metric.startswith("seconds") else None
     return Result(
-        claim, data, metric, ours, rival, name, "lower",
+        f"{claim}: {data}", data, metric, ours, rival, name, "lower",
         seconds=seconds, peak_mb=peak_mb, versions=versions(), seed=SEED, note=note,
     )  # fmt: skip
 
