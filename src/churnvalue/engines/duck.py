@@ -37,6 +37,15 @@ class DuckEngine:
             )
             return [str(value) for value in session.arrow(table)["value"].to_pylist()]
 
+    def seen(self, source: str, column: str, time: str) -> tuple[int, int]:
+        """Return how many values a column has, and how many pairs of a value and a day; the day is as it is written."""
+        with Session(self._folder) as session:
+            table = session.open(source)
+            pairs = table.select(value=table[column].cast("string"), day=table[time].cast("string").substr(0, 10))
+            pairs = pairs.filter(pairs.value.notnull()).distinct()
+            found = session.arrow(pairs.agg(values=pairs.value.nunique(), pairs=pairs.count())).to_pylist()[0]
+            return int(found["values"]), int(found["pairs"])
+
     def read(self, config: Config, as_of: int | None = None, whose: Whose = 1.0) -> EventLog:
         """Return the whole log of a configuration; see ``open``."""
         with self.open(config, as_of, whose) as stream:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from churnvalue.engines.duck import DuckEngine
 from churnvalue.errors import ConfigError, SourceError
+from churnvalue.jobs.by_content import amount_column, customer_column, looked_at, time_column
 from churnvalue.language import _
 from churnvalue.storage import write_text
 
@@ -89,6 +90,9 @@ def init(source: str, folder: Path) -> Proposal:
         raise ConfigError(f"{path.name} must not exist yet, but it does. Move it away, or edit it.")
     columns = DuckEngine(folder).columns(source)
     roles = guess(columns)
+    by_name = set(roles)
+    if not {"customer_id", "event_time"} <= by_name:
+        roles = _by_content(source, roles, columns, folder)
     missing = [role for role in ("customer_id", "event_time") if role not in roles]
     if missing:
         raise SourceError(
@@ -98,7 +102,12 @@ def init(source: str, folder: Path) -> Proposal:
     formats: tuple[str, ...] = ()
     if columns[roles["event_time"]].startswith("string"):
         formats = time_formats(DuckEngine(folder).values(source, roles["event_time"], _LOOKED_AT))
-    remarks = _remarks(roles, columns, formats)
+    guessed = tuple(
+        _("{column} is taken for {role} by what it holds: see that it is", column=roles[role], role=role)
+        for role in roles
+        if role not in by_name
+    )
+    remarks = (*guessed, *_remarks(roles, columns, formats))
     text = _toml(source, roles, columns, folder, formats)
     write_text(path, text)
     return Proposal(path, text, remarks)
@@ -129,6 +138,33 @@ def guess(columns: dict[str, str]) -> dict[str, str]:
     if "amount" not in found and price:
         found["amount"] = f"{_quoted(found['quantity'])} * {_quoted(price)}" if "quantity" in found else price
     return found
+
+
+def _by_content(source: str, roles: dict[str, str], columns: dict[str, str], folder: Path) -> dict[str, str]:
+    """Return the roles with time, customer and amount added where their columns' names told nothing."""
+    left = [name for name in columns if name not in roles.values()]
+    values = looked_at(source, left, folder)
+    found = dict(roles)
+    if "event_time" not in found:
+        reads = {name: not columns[name].startswith("string") or _is_time(values[name]) for name in left}
+        timely = [name for name in left if columns[name].startswith(_TIMES)]
+        if time := time_column(timely, values, reads):
+            found["event_time"] = time
+    left = [name for name in left if name not in found.values()]
+    if "amount" not in found and (amount := amount_column(left, values)):
+        found["amount"] = amount
+        left.remove(amount)
+    if "customer_id" not in found and "event_time" in found:
+        customer = customer_column(source, left, found["event_time"], folder)
+        found |= {"customer_id": customer} if customer else {}
+    return found
+
+
+def _is_time(values: Sequence[str]) -> bool:
+    try:
+        return bool([datetime.fromisoformat(value) for value in values])
+    except ValueError:
+        return bool(time_formats(values))
 
 
 def time_formats(values: Sequence[str]) -> tuple[str, ...]:
