@@ -5,7 +5,8 @@ from scipy.integrate import quad
 from scipy.special import gammaln, hyp2f1
 
 from churnvalue.errors import HistoryError
-from churnvalue.models.pareto_nbd import ParetoNBD, _stops_first
+from churnvalue.models.pareto_nbd import ParetoNBD
+from churnvalue.models.stopping import chance_of_stopping, stops_first
 
 MODEL = ParetoNBD.from_parameters({"r": 0.55, "alpha": 10.5, "s": 0.6, "beta": 11.7})
 WIDE = [
@@ -69,7 +70,9 @@ def test_likelihood_is_the_published_difference_of_hypergeometric_functions(para
 @pytest.mark.parametrize("ratio", [1e-4, 0.1, 1.0, 9.0, 1e4])
 def test_chance_of_stopping_first_is_that_of_competing_waiting_times(x, ratio):
     r, s = 0.3, 0.6
-    chance = _stops_first(r, s, np.array([float(x)]), np.array([ratio]))[0][0]
+    chance = stops_first(r, s, np.array([float(x)]), np.array([ratio]))[0][0]
+    alone = chance_of_stopping(r, s, np.array([float(x)]), np.array([ratio]))[0]
+    assert alone == pytest.approx(chance, rel=1e-13)
 
     def density(log_wait):
         wait = np.exp(log_wait)
