@@ -303,7 +303,8 @@ def _publish(console: "Console", config: "Config", folder: Path, command: str) -
 
     with console.stages.stage("publishing"):
         tables = run(config, folder, command)
-    console.say("Published: " + ", ".join(f"{name} ({rows:,} rows)" for name, rows in tables.items()) + ".")
+    published = ", ".join(_("{table} ({rows:,} rows)", table=name, rows=rows) for name, rows in tables.items())
+    console.say(_("Published: {tables}.", tables=published))
 
 
 def _read(path: Path) -> "Config":
