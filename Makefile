@@ -40,16 +40,17 @@ lock: ## write the locks anew from pyproject.toml
 clean:
 	rm -rf .venv demo
 
-# uv installs in seconds where pip needs minutes; pip is the way out where uv cannot reach the registry.
+# uv installs in seconds where pip needs minutes; pip is the way out where uv cannot reach the registry. Compiled once here, as pip
+# does by itself, libraries need not be compiled by every process that may not write there.
 $(READY): requirements.lock requirements-bootstrap.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements-bootstrap.lock
-	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes --no-deps -r requirements.lock \
+	$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python --require-hashes --no-deps -r requirements.lock \
 	  || $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
 # Half a gigabyte, so only where there is Java to run it; without it the tests of Spark are skipped.
 .venv/.spark: $(READY) requirements-spark.lock
-	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes --no-deps -r requirements-spark.lock
+	$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python --require-hashes --no-deps -r requirements-spark.lock
 	touch $@
