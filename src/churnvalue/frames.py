@@ -12,6 +12,7 @@ from churnvalue.config import Outcome, Population
 from churnvalue.errors import HistoryError
 from churnvalue.events.log import EventLog
 from churnvalue.features import Feature, by_name
+from churnvalue.parallel import in_parts
 from churnvalue.snapshots import belongs, require_closed
 from churnvalue.sweep import compile_measures, sweep
 from churnvalue.views import Column, Future, Measure, evaluate, measures
@@ -99,10 +100,14 @@ def _frame(
 ) -> pd.DataFrame:
     """Return the columns of some customers, as rows of one array, which is how pandas keeps them: nothing is copied."""
     everyone = len(members) == len(log.customers)
-    values = np.empty((len(columns), len(members)))
-    for row, column in zip(values, columns.values(), strict=True):
-        value = evaluate(column, measured)
-        row[:] = value if everyone or value.ndim == 0 else value[members]
+    values, expressions = np.empty((len(columns), len(members))), list(columns.values())
+
+    def fill(first: int, end: int) -> None:
+        for row, column in zip(values[first:end], expressions[first:end], strict=True):
+            value = evaluate(column, measured)
+            row[:] = value if everyone or value.ndim == 0 else value[members]
+
+    in_parts(fill, len(columns), values.size)
     time = pd.Timestamp(cutoff, unit="us", tz="UTC")
     index = pd.MultiIndex.from_arrays(
         [log.customers.take(members).to_pandas(), pd.DatetimeIndex([time] * len(members)).as_unit("us")],

@@ -40,8 +40,8 @@ def table(seed: int, rows: int, customers: int, *, folded: bool) -> pa.Table:
     return pa.table(columns)
 
 
-def stream(rows: pa.Table, customers: int, repeated: frozenset[int]) -> LogStream:
-    """A stream of batches of seven rows."""
+def stream(rows: pa.Table, customers: int, repeated: frozenset[int], *, counted: bool = False) -> LogStream:
+    """A stream of batches of seven rows; ``counted`` says that it is known before how many each customer has."""
     facts = Facts(
         customers=pa.array([f"c{i:03d}" for i in range(customers)]),
         names={"kind": KINDS, "channel": CHANNELS, "category": CATEGORIES},
@@ -50,6 +50,7 @@ def stream(rows: pa.Table, customers: int, repeated: frozenset[int]) -> LogStrea
         timezone="Europe/London",
         observed_until=9 * DAY,
         repeated=repeated,
+        events=np.bincount(rows["customer"].to_numpy(), minlength=customers) if counted else None,
     )
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -84,6 +85,9 @@ def test_chunks_are_the_whole_log(folded: bool, seed: int, rows: int, customers:
     assert [name for part in parts for name in part.customers.to_pylist()] == source.facts.customers.to_pylist()
     shuffled = events.take(pa.array(np.random.default_rng(seed + 1).permutation(rows)))
     same(stream(shuffled, customers, repeated).whole(), whole)
+    counted = stream(shuffled, customers, repeated, counted=True)
+    same(counted.whole(), whole)
+    same(replace(concatenated(counted.chunks(chunk)), account=counted.account), whole)
 
 
 @settings(max_examples=25, deadline=None)

@@ -66,7 +66,7 @@ class DuckEngine:
         with Session(self._folder) as session:
             with _named_errors():
                 prepared = prepare(config, session, as_of, whose)
-                facts = prepared.facts(session.number_customers(prepared.ids))
+                facts = prepared.facts(*session.number_customers(prepared.ids))
 
             def batches() -> Iterator[pa.RecordBatch]:
                 with _named_errors():

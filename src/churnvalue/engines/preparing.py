@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 import ibis
 import ibis.expr.types as ir
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from churnvalue.clock import DAY, END, micros
@@ -41,7 +43,7 @@ class Prepared:
     """Tables that compute nothing yet, and what was found of their rows; see ``Facts`` for the names that are the same.
 
     ``ids`` holds a ``customer_id`` a usable row; ``events`` the columns of ``Facts`` with text in place of codes, all but
-    those that no source fills.
+    those that no source fills; an event is a row unless ``folds``.
     """
 
     ids: ir.Table
@@ -52,9 +54,15 @@ class Prepared:
     observed_until: int
     days_only: bool | None
     repeated: frozenset[int]
+    folds: bool
 
-    def facts(self, customers: pa.StringArray) -> Facts:
-        """Return what there is to know of the whole log; ``customers`` are the distinct ``ids``, sorted."""
+    def facts(self, customers: pa.StringArray, ids: npt.NDArray[np.int64] | None = None) -> Facts:
+        """Return what there is to know of the whole log.
+
+        Args:
+            customers: The distinct ``ids``, sorted.
+            ids: How many times ``ids`` holds each of them, if that is known.
+        """
         return Facts(
             customers=customers,
             names=self.names,
@@ -64,6 +72,7 @@ class Prepared:
             observed_until=self.observed_until,
             days_only=self.days_only,
             repeated=self.repeated,
+            events=None if self.folds else ids,
         )
 
 
@@ -99,6 +108,7 @@ def prepare(config: Config, session: Opens, as_of: int | None = None, whose: Who
         observed_until=min(until, limits.happened),
         days_only=days.pop() if len(days) == 1 else None,
         repeated=frozenset(number for number, part in enumerate(parts) if part.folding.by == "none" and not part.by_id),
+        folds=_folds(parts),
     )
 
 
@@ -227,7 +237,7 @@ def _distinct(rows: ir.Table, text: str, session: Opens) -> set[str]:
 def _events(parts: list[_Part]) -> ir.Table:
     """Return the events of all sources with the columns that any of them fills."""
     filled = [name for name in _FILLED if any(name in part.filled for part in parts)]
-    folds = any(part.folding.by != "none" for part in parts)
+    folds = _folds(parts)
     columns = [*_ALWAYS, *filled]
     if folds:
         columns = [*(name for name in columns if name != "category"), "lines"]
@@ -240,6 +250,10 @@ def _events(parts: list[_Part]) -> ir.Table:
         own = own.mutate(source=ibis.literal(number, "int16")) if len(parts) > 1 else own
         tables.append(own.mutate(days_only=ibis.literal(part.folding.days_only)) if mixed else own)
     return _union(tables)
+
+
+def _folds(parts: list[_Part]) -> bool:
+    return any(part.folding.by != "none" for part in parts)
 
 
 def _union(tables: list[ir.Table]) -> ir.Table:

@@ -10,6 +10,8 @@ import duckdb
 import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from churnvalue.config.databases import masked
@@ -20,7 +22,7 @@ from churnvalue.errors import SourceError, near_match
 
 _DUCKDB = "duckdb:///"
 _CUSTOMERS = "numbered_customers"
-_ROWS_A_BATCH = 1_000_000
+_ROWS_A_BATCH = 131_072  # about what DuckDB reads at once: larger ones wait for one another, and cost memory
 _STOPPED = "Query interrupted"  # what DuckDB makes of Ctrl-C
 
 
@@ -88,15 +90,17 @@ class Session:
         """Compute a table now."""
         return self._computing().to_pyarrow(table)
 
-    def number_customers(self, ids: ir.Table) -> pa.StringArray:
-        """Return the distinct ids of customers, sorted, and remember the place of each for ``coded``."""
+    def number_customers(self, ids: ir.Table) -> tuple[pa.StringArray, npt.NDArray[np.int64]]:
+        """Return the distinct ids of customers, sorted, and how often each came; remember their places for ``coded``."""
         con = self._computing().con
         con.execute(
             f"CREATE TEMP TABLE {_CUSTOMERS} AS SELECT customer_id, (row_number() OVER (ORDER BY customer_id) - 1)::INTEGER"
-            f" AS customer FROM (SELECT DISTINCT customer_id FROM ({self._backend.compile(ids)}))"
+            f" AS customer, ids FROM (SELECT customer_id, count(*) AS ids FROM ({self._backend.compile(ids)}) GROUP BY customer_id)"
         )
-        found = con.sql(f"SELECT customer_id FROM {_CUSTOMERS} ORDER BY customer").to_arrow_table()["customer_id"]
-        return found.combine_chunks().cast(pa.string())
+        found = (
+            con.sql(f"SELECT customer_id, ids FROM {_CUSTOMERS} ORDER BY customer").to_arrow_table().combine_chunks()
+        )
+        return found["customer_id"].chunk(0).cast(pa.string()), found["ids"].to_numpy()
 
     def coded(self, events: ir.Table, names: Mapping[str, Sequence[str]]) -> Iterator[pa.RecordBatch]:
         """Give the events of numbered customers as ``events.handover`` says: text as codes into ``names``."""

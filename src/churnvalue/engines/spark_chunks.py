@@ -23,7 +23,7 @@ class Chunk:
 
     def log(self, facts: Facts) -> EventLog:
         """Return the log of these customers; ``facts`` are those of the whole log."""
-        return assemble(self.events, replace(facts, customers=self.customers))
+        return assemble(self.events.to_batches(), replace(facts, customers=self.customers))
 
 
 def chunks(

@@ -13,18 +13,18 @@ from churnvalue.clock import Micros, local
 from churnvalue.errors import SourceError
 from churnvalue.events.handover import Facts
 from churnvalue.events.log import MISSING, Coded, EventLog, Floats
-from churnvalue.events.ordering import list_keys, ordered, taken
+from churnvalue.events.ordering import Ordered, Places, list_keys
 
 Array = npt.NDArray[Any]
 Starts = npt.NDArray[np.int64]
-_CATEGORIES = ("category", "categories")
+_LISTED = "categories"  # a list of codes in each row; "category" is one code
 _COLUMNS, _TWINS, _CODED = (
     ("amount", "quantity", "lines"),
     ("known_at", "wall_clock"),
     ("kind", "channel", "categories", "zones"),
 )
 _JOINED = ("event_time", *_COLUMNS, *_TWINS, *_CODED, "customers", "start", "category_start")
-_ORDERED_BY = ("customer", "campaign", "source", "categories")  # what a log does not hold, or holds otherwise
+_MENTION = "mention"  # the place of a row's list of categories, among the lists as they came
 
 
 class Mentions(NamedTuple):
@@ -34,21 +34,62 @@ class Mentions(NamedTuple):
     codes: npt.NDArray[np.int32]
 
 
-def assemble(events: pa.Table, facts: Facts, first: int = 0, end: int | None = None) -> EventLog:
-    """Return the log of the customers ``first`` to ``end`` of ``facts``, of whom ``events`` are all rows, in any order.
+def assemble(batches: Iterable[pa.RecordBatch], facts: Facts, first: int = 0, end: int | None = None) -> EventLog:
+    """Return the log of the customers ``first`` to ``end`` of ``facts``, of whom ``batches`` hold all rows, in any order.
 
     Its account is that of ``facts``: of the whole log, repeated rows counted as kept.
+
+    Raises:
+        SourceError: If a customer has other events than ``facts`` say.
     """
     end = len(facts.customers) if end is None else end
-    columns = {name: _numpy(events[name]) for name in events.column_names if name not in _CATEGORIES}
-    columns["customer"] = columns["customer"] - np.int32(first) if first else columns["customer"]
-    mentions = _mentions(events)
-    if len(mentions.codes):
-        columns["categories"] = mentions.codes if "category" in events.column_names else list_keys(*mentions)
-    order = ordered(columns, end - first, facts.repeated)
-    kept = {name: taken(column, order.rows) for name, column in columns.items() if name not in _ORDERED_BY}
-    mentions = _mentions_of(mentions, order.rows)
-    return _log(kept, mentions, facts, facts.customers.slice(first, end - first), order.start)
+    if facts.events is None:
+        batches = list(batches)
+        events = np.zeros(end - first, dtype=np.int64)
+        for batch in batches:
+            events += np.bincount(_numpy(batch["customer"]) - first, minlength=end - first)
+    else:
+        events = facts.events[first:end]
+    places, lists = Places(events, first), _Lists()
+    for batch in batches:
+        places.put(_columns(batch, lists))
+    placed = places.ordered(facts.repeated, _MENTION)
+    return _log(placed, lists, facts, facts.customers.slice(first, end - first))
+
+
+class _Lists:
+    """The lists of categories of rows, as they came."""
+
+    def __init__(self) -> None:
+        self._lengths: list[Array] = []
+        self._codes: list[Array] = []
+        self._rows = 0
+
+    def add(self, lists: pa.ListArray) -> tuple[Array, Array]:
+        """Keep some lists; return the place of each, and a number that is the same for the same list."""
+        lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+        codes = lists.flatten().to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
+        self._lengths.append(lengths)
+        self._codes.append(codes)
+        places = np.arange(self._rows, self._rows + len(lists))
+        self._rows += len(lists)
+        return places, list_keys(np.concatenate(([0], np.cumsum(lengths))), codes)
+
+    def of(self, places: Array) -> Mentions:
+        """Return the lists of some places, one after the other."""
+        lengths, codes = np.concatenate(self._lengths), np.concatenate(self._codes)
+        begin = np.concatenate(([0], np.cumsum(lengths)))[:-1][places]
+        own = lengths[places]
+        start = np.concatenate(([0], np.cumsum(own)))
+        return Mentions(start, codes[np.arange(start[-1]) + np.repeat(begin - start[:-1], own)])
+
+
+def _columns(batch: pa.RecordBatch, lists: _Lists) -> dict[str, Array]:
+    """Return the columns of a batch as numbers."""
+    columns = {name: _numpy(batch[name]) for name in batch.schema.names if name != _LISTED}
+    if _LISTED in batch.schema.names:
+        columns[_MENTION], columns[_LISTED] = lists.add(batch[_LISTED])
+    return columns
 
 
 def concatenated(logs: Iterable[EventLog]) -> EventLog:
@@ -104,15 +145,15 @@ def _shifted(starts: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
     return np.concatenate([starts[0][:1], *moved]).astype(np.int32 if narrow else np.int64)
 
 
-def _log(
-    columns: dict[str, Array], mentions: Mentions, facts: Facts, customers: pa.StringArray, start: Starts
-) -> EventLog:
+def _log(placed: Ordered, lists: _Lists, facts: Facts, customers: pa.StringArray) -> EventLog:
+    columns, start = placed.columns, placed.start
     event_time = np.asarray(columns["event_time"], dtype=np.int64)
     rows = len(event_time)
     days_only = columns.get("days_only", np.array(facts.days_only))
     zones = _coded(columns, "zone", facts, rows)
     if "zone" in columns:
         zones = _in_force(zones, start)
+    mentions = lists.of(columns[_MENTION]) if _MENTION in columns else _one_each(columns, rows)
     return EventLog(
         customers=customers,
         start=start,
@@ -132,37 +173,18 @@ def _log(
     )
 
 
-def _numpy(column: pa.ChunkedArray) -> Array:
-    """Return a column without copying where it is one piece; NaN where a number is null."""
+def _numpy(column: pa.Array) -> Array:
+    """Return a column without copying where nothing is null; NaN where a number is."""
     if pa.types.is_decimal(column.type) or pa.types.is_null(column.type):
         column = column.cast(pa.float64())
-    whole = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
-    return np.asarray(whole.to_numpy(zero_copy_only=False))
+    return np.asarray(column.to_numpy(zero_copy_only=False))
 
 
-def _mentions(events: pa.Table) -> Mentions:
-    """Return the categories of rows, whether each has at most one or a list of them."""
-    rows = len(events)
-    if "category" in events.column_names:
-        return Mentions(np.arange(rows + 1, dtype=np.int32), _numpy(events["category"]).astype(np.int32, copy=False))
-    if "categories" not in events.column_names:
+def _one_each(columns: dict[str, Array], rows: int) -> Mentions:
+    """Return the categories of rows that have at most one each."""
+    if "category" not in columns:
         return Mentions(np.zeros(rows + 1, dtype=np.int32), np.zeros(0, dtype=np.int32))
-    lists = events["categories"].combine_chunks()
-    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
-    codes = lists.flatten().to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
-    return Mentions(np.concatenate(([0], np.cumsum(lengths))).astype(np.int64), codes)
-
-
-def _mentions_of(mentions: Mentions, rows: Starts) -> Mentions:
-    """Return the categories of some rows, in their order."""
-    if not len(mentions.codes):
-        return Mentions(np.zeros(len(rows) + 1, dtype=np.int32), mentions.codes)
-    if mentions.start.dtype == np.int32:  # one each
-        return Mentions(mentions.start[: len(rows) + 1], taken(mentions.codes, rows))
-    lengths = np.diff(mentions.start)[rows]
-    start = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
-    within = np.arange(start[-1]) - np.repeat(start[:-1], lengths)
-    return Mentions(start, mentions.codes[np.repeat(mentions.start[:-1][rows], lengths) + within])
+    return Mentions(np.arange(rows + 1, dtype=np.int32), columns["category"].astype(np.int32, copy=False))
 
 
 def _floats(columns: dict[str, Array], name: str, rows: int, otherwise: float) -> Floats:

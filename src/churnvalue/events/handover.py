@@ -9,6 +9,8 @@ Text comes as codes into sorted names, for narrow rows are what makes sorting fa
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from churnvalue.clock import text
@@ -32,6 +34,7 @@ class Facts:
         observed_until: The log holds every event before this time.
         days_only: Whether its times know the day, not the hour; None if that differs by event (column ``days_only``).
         repeated: Numbers of the sources (column ``source``; 0 without one) in which a repeated row is a repeated delivery.
+        events: How many rows of each customer are handed over; None where that shows only when they come.
     """
 
     customers: pa.StringArray
@@ -42,6 +45,7 @@ class Facts:
     observed_until: int
     days_only: bool | None = False
     repeated: frozenset[int] = field(default_factory=frozenset)
+    events: npt.NDArray[np.int64] | None = None
 
 
 def require_events(account: Account, until: int) -> None:

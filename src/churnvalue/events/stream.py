@@ -1,6 +1,6 @@
 """A log as it comes from an engine: whole, or a range of customers at a time, so that memory stays bounded."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from tempfile import TemporaryFile
@@ -14,7 +14,8 @@ from churnvalue.events.assembly import assemble, concatenated
 from churnvalue.events.handover import Batches, Facts
 from churnvalue.events.log import EventLog
 
-EVENTS_A_CHUNK = 8_000_000  # about 60 bytes each while they are put in order
+EVENTS_A_CHUNK = 8_000_000  # about 40 bytes each while they are put in order
+EVENTS_AT_ONCE = 4 * EVENTS_A_CHUNK  # of a log that is wanted whole: fewer are not worth a detour over the disk
 
 
 Said = TypeVar("Said")
@@ -40,7 +41,7 @@ class LogStream:
 
     def whole(self) -> EventLog:
         """Return the log of all customers."""
-        return replace(concatenated(self.chunks()), account=self.account)
+        return replace(concatenated(self.chunks(EVENTS_AT_ONCE)), account=self.account)
 
     def chunks(self, events: int = EVENTS_A_CHUNK) -> Iterator[EventLog]:
         """Give logs of ranges of customers, in the order of their ids, of about ``events`` each.
@@ -52,8 +53,8 @@ class LogStream:
         many = max(1, min(customers, -(-self.facts.rows // events)))
         edges = np.linspace(0, customers, many + 1).astype(np.int64)
         with ExitStack() as stack:
-            for first, end, table in self._ranges(edges, stack):
-                log = assemble(table, self.facts, first, end)
+            for first, end, batches in self._ranges(edges, stack):
+                log = assemble(batches, self.facts, first, end)
                 kept += int(log.lines.sum())
                 yield log
         self._kept = kept
@@ -62,10 +63,10 @@ class LogStream:
         """Give what a function says of each chunk, in their order; an engine may take the function to the events instead."""
         yield from map(function, self.chunks())
 
-    def _ranges(self, edges: np.ndarray, stack: ExitStack) -> Iterator[tuple[int, int, pa.Table]]:
+    def _ranges(self, edges: np.ndarray, stack: ExitStack) -> Iterator[tuple[int, int, Iterable[pa.RecordBatch]]]:
         """Give the rows of each range of customers ``edges[i]`` to ``edges[i + 1]``."""
         if len(edges) == 2:
-            yield int(edges[0]), int(edges[1]), pa.Table.from_batches(self._batches())
+            yield int(edges[0]), int(edges[1]), self._batches()
             return
         # Files without a name: nothing of them is left behind, however this process ends.
         files = [stack.enter_context(TemporaryFile()) for _ in edges[1:]]  # noqa: SIM115 – the stack closes them
@@ -73,7 +74,7 @@ class LogStream:
         for first, end, file in zip(edges[:-1], edges[1:], files, strict=True):
             file.seek(0)
             with pa.ipc.open_stream(file) as reader:
-                yield int(first), int(end), reader.read_all()
+                yield int(first), int(end), reader
             file.close()
 
 

@@ -1,20 +1,18 @@
 """Every measure of every customer, at one cutoff, in one pass of the compiled kernel over the sorted events."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from os import cpu_count
 
 import numpy as np
 import numpy.typing as npt
 
 from churnvalue.clock import DAY, END, Span, hour_of_week
 from churnvalue.events.log import EventLog
-from churnvalue.sweep.kernel import count_slots, mark_rows, walk
+from churnvalue.parallel import at_edges, threads_for
+from churnvalue.sweep.kernel import count_slots, mark_rows, place_of, walk
 from churnvalue.views import VALUE_COLUMNS, Measure, Statistic, Stream
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-_ROWS_A_THREAD = 50_000
 _OF_VALUES = frozenset(range(Statistic.KNOWN, Statistic.OLDEST + 1)) | {Statistic.REPEAT_TOTAL}
 _OF_DAYS = frozenset(range(Statistic.DAYS, Statistic.GAP_NEWEST + 1)) | {Statistic.REPEAT_TOTAL, Statistic.GAP_RECENT}
 
@@ -29,7 +27,7 @@ class Program:
     order: Ints
     statistic: Ints
     stream: Ints
-    column: Ints
+    place: Ints  # of the running value that is the measure, where it is one
     streams: (
         Ints  # (streams, 10): kind, channel, hours, weekdays, needs values, needs categories, block, not all of a kind
     )
@@ -66,7 +64,7 @@ def compile_measures(measures: list[Measure], log: EventLog) -> Program:
         order=order.astype(np.int64),
         statistic=np.array([m.statistic for m in measures], dtype=np.int64),
         stream=np.array([streams.index((m.stream, m.block_days)) for m in measures], dtype=np.int64),
-        column=np.array([VALUE_COLUMNS.index(m.column) for m in measures], dtype=np.int64),
+        place=np.array([place_of(m.statistic, VALUE_COLUMNS.index(m.column)) for m in measures], dtype=np.int64),
         streams=table,
         of_kind=np.concatenate([np.zeros(0, dtype=np.int64), *belongs]),
         first_of_kind=np.cumsum([0, *map(len, belongs)]),
@@ -85,18 +83,13 @@ def sweep(log: EventLog, program: Program, span: Span, known_before: int) -> dic
         *(_as_held(values) for values in (log.amount, log.quantity, log.lines)),
         log.category_start, log.categories.codes, len(log.categories.names),
         span.start, span.end, known_before,
-        program.windows, program.first, program.order, program.statistic, program.stream, program.column,
+        program.windows, program.first, program.order, program.statistic, program.stream, program.place,
         program.streams, program.of_kind, program.first_of_kind,
     )  # fmt: skip
     # Customers are independent, so threads split them and the result cannot depend on how many there are.
-    threads = max(1, min(cpu_count() or 1, len(log) // _ROWS_A_THREAD))
-    edges = np.searchsorted(log.start, np.linspace(0, len(log), threads + 1)).astype(np.int64)
+    edges = np.searchsorted(log.start, np.linspace(0, len(log), threads_for(len(log)) + 1)).astype(np.int64)
     edges[-1] = customers
-    if threads == 1:
-        walk(0, customers, *arguments, out)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(lambda i: walk(edges[i], edges[i + 1], *arguments, out), range(threads)))
+    at_edges(lambda first, end: walk(first, end, *arguments, out), edges.tolist())
     return {measure: out[i] for i, measure in enumerate(program.measures)}
 
 

@@ -8,9 +8,10 @@ import numba
 import numpy as np
 
 from churnvalue.clock import DAY, END, HOUR
-from churnvalue.views import VALUE_COLUMNS
+from churnvalue.views import VALUE_COLUMNS, Statistic
 
 _VALUES = len(VALUE_COLUMNS)
+CALCULATED = -1
 _NOT_YET = -1  # the hour of the week of an event that no stream has asked for
 
 # Positions of the running values of one stream; from _KNOWN on they hold one place for each value column.
@@ -19,6 +20,33 @@ _GAPS, _GAP_SUM, _GAP_SQUARES, _GAP_MIN, _GAP_NEWEST, _GAP_WEIGHTED, _NEXT_WEIGH
 _MENTIONS, _DISTINCT, _TOP, _KNOWN = range(14, 18)
 _TOTAL, _REPEAT_TOTAL, _LARGEST, _SMALLEST, _NEWEST, _OLDEST = (_KNOWN + _VALUES * i for i in range(1, 7))
 _WIDTH = _OLDEST + _VALUES
+_AGE_OF_NEWEST, _AGE_OF_OLDEST = int(Statistic.AGE_OF_NEWEST), int(Statistic.AGE_OF_OLDEST)
+_GAP_MEAN, _GAP_SD, _GAP_RECENT = int(Statistic.GAP_MEAN), int(Statistic.GAP_SD), int(Statistic.GAP_RECENT)
+_TOP_SHARE = int(Statistic.TOP_SHARE)
+# Statistics that are a running value as it stands; of those in the second table there is one for each value column.
+_AS_IT_STANDS = {
+    Statistic.COUNT: _COUNT,
+    Statistic.DAYS: _DAYS,
+    Statistic.GAP_SMALLEST: _GAP_MIN,
+    Statistic.GAP_NEWEST: _GAP_NEWEST,
+    Statistic.DISTINCT: _DISTINCT,
+}
+_AS_IT_STANDS_BY_COLUMN = {
+    Statistic.KNOWN: _KNOWN,
+    Statistic.TOTAL: _TOTAL,
+    Statistic.LARGEST: _LARGEST,
+    Statistic.SMALLEST: _SMALLEST,
+    Statistic.NEWEST: _NEWEST,
+    Statistic.OLDEST: _OLDEST,
+    Statistic.REPEAT_TOTAL: _REPEAT_TOTAL,
+}
+
+
+def place_of(statistic: Statistic, column: int) -> int:
+    """Return which running value is the statistic; ``CALCULATED`` if it takes more than one."""
+    if statistic in _AS_IT_STANDS_BY_COLUMN:
+        return _AS_IT_STANDS_BY_COLUMN[statistic] + column
+    return _AS_IT_STANDS.get(statistic, CALCULATED)
 
 
 @numba.njit(cache=True, inline="always")
@@ -31,7 +59,7 @@ def _visible(event_time, known_at, start, end, known_before):  # type: ignore[no
 def walk(  # type: ignore[no-untyped-def]  # noqa: PLR0913
     from_customer, to_customer, starts, event_time, known_at, wall_clock, kind, channel, amount, quantity, lines,
     category_start, categories, n_categories, start, end, known_before,
-    windows, first, order, statistic, stream, column, streams, of_kind, first_of_kind, out,
+    windows, first, order, statistic, stream, place, streams, of_kind, first_of_kind, out,
 ):  # fmt: skip
     """Fill ``out[measure, customer]`` for customers ``from_customer`` to ``to_customer``.
 
@@ -74,7 +102,10 @@ def walk(  # type: ignore[no-untyped-def]  # noqa: PLR0913
                 i -= 1
             for j in range(first[w], first[w + 1]):
                 m = order[j]
-                out[m, c] = _read(state, stream[m], statistic[m], column[m], end, streams[stream[m], 8])
+                if place[m] >= 0:
+                    out[m, c] = state[stream[m], place[m]]
+                else:
+                    out[m, c] = _calculate(state, stream[m], statistic[m], end, streams[stream[m], 8])
         for s in range(n_streams):
             if state[s, _COUNT] > 0.0:
                 _reset(state, s)
@@ -161,48 +192,25 @@ def _count_categories(state, mentions, s, categories, begin, stop):  # type: ign
 
 
 @numba.njit(cache=True)
-def _read(state, s, statistic, v, end, block):  # type: ignore[no-untyped-def]
+def _calculate(state, s, statistic, end, block):  # type: ignore[no-untyped-def]
     n = state[s, _COUNT]
     gaps = state[s, _GAPS]
-    if statistic == 0:
-        return n
-    if statistic == 1:
-        return state[s, _KNOWN + v]
-    if statistic == 2:
-        return state[s, _TOTAL + v]
-    if statistic == 3:
-        return state[s, _LARGEST + v]
-    if statistic == 4:
-        return state[s, _SMALLEST + v]
-    if statistic == 5:
-        return state[s, _NEWEST + v]
-    if statistic == 6:
-        return state[s, _OLDEST + v]
-    if statistic == 7:
+    if statistic == _AGE_OF_NEWEST:
         return (end - state[s, _NEWEST_TIME]) / DAY if n > 0 else np.nan
-    if statistic == 8:
+    if statistic == _AGE_OF_OLDEST:
         return (end - state[s, _OLDEST_TIME]) / DAY if n > 0 else np.nan
-    if statistic == 9:
-        return state[s, _DAYS]
-    if statistic == 10:
+    if statistic == _GAP_MEAN:
         return state[s, _GAP_SUM] / gaps if gaps > 0 else np.nan
-    if statistic == 11:
+    if statistic == _GAP_SD:
         if gaps < 2:
             return np.nan
         return np.sqrt(max(0.0, gaps * state[s, _GAP_SQUARES] - state[s, _GAP_SUM] ** 2) / (gaps * (gaps - 1)))
-    if statistic == 12:
-        return state[s, _GAP_MIN]
-    if statistic == 13:
-        return state[s, _GAP_NEWEST]
-    if statistic == 14:
-        return state[s, _DISTINCT]
-    if statistic == 15:
+    if statistic == _TOP_SHARE:
         return state[s, _TOP] / state[s, _MENTIONS] if state[s, _MENTIONS] > 0 else np.nan
-    if statistic == 16:
-        return state[s, _REPEAT_TOTAL + v]
-    if statistic == 17:
+    if statistic == _GAP_RECENT:
         # The weights 1, 1/2, 1/4 … of the gaps so far add up to 2 less twice the weight of the next.
         return state[s, _GAP_WEIGHTED] / (2.0 - 2.0 * state[s, _NEXT_WEIGHT]) if gaps > 0 else np.nan
+    # What is left is the share of renewed blocks.
     whole = (end - np.int64(state[s, _OLDEST_TIME])) // block if n > 0 else 0
     # The block of the oldest event began before it, unless the event stands on its very start.
     return (state[s, _BLOCKS] - (1.0 if state[s, _BLOCK] == whole else 0.0)) / whole if whole > 0 else np.nan
