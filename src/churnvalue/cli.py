@@ -309,7 +309,9 @@ def _publish(console: "Console", config: "Config", folder: Path, command: str) -
 
 def _read(path: Path) -> "Config":
     from churnvalue.config import read_config
+    from churnvalue.memory import require_addresses
 
+    require_addresses()
     config = read_config(path)
     speak(config.language)
     return config

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import closed_port, contents, file_limit_here, slow_server, small_disk, whole
+from processes import closed_port, contents, file_limit_here, memory_limit, slow_server, small_disk, whole
+from processes import run as run_process
 from small_orders import CONFIG, orders, write_orders
 from sqlalchemy import Engine, event
 
@@ -236,6 +237,12 @@ def test_fault_46_out_of_memory_leaves_nothing_partial(shop: Path, error: BaseEx
     with pytest.raises(type(error), match="no memory"):
         write()
     assert contents(shop / "out") == before
+
+
+def test_fault_46_too_few_addresses_are_said_before_libraries_crash(shop: Path) -> None:
+    ended = run_process(shop, "check", limit=memory_limit(1000))
+    assert (ended.code, ended.complained.count("\n")) == (1, 1)
+    assert "must be allowed 2,700 MB of addresses, but the limit is 1,049 MB" in ended.line
 
 
 def test_fault_49_the_same_cutoff_twice_gives_the_same_bytes(trained: Path, shop: Path, run: Run) -> None:
