@@ -76,19 +76,24 @@ def _installed(need: Requirement) -> bool:
 
 
 def measured(
-    function: Callable[..., Any], *arguments: Any, repeat: int = 5, python: str | None = None
+    function: Callable[..., Any],
+    *arguments: Any,
+    repeat: int = 5,
+    python: str | None = None,
+    warm: tuple[Any, ...] | None = None,
 ) -> Cost | NotInstalled:
     """Return what ``function(*arguments)`` costs, each of ``repeat`` times in a fresh process.
 
     The function is one of a module; what it yields is counted and let go, so memory holds one result at a time. ``python`` is
-    an interpreter that has what the function needs, where this one has not.
+    an interpreter that has what the function needs, where this one has not. With ``warm``, the process has called the function
+    with these arguments, of little work, before its time is taken: what libraries load when they are first used is left out.
 
     Raises:
         RuntimeError: If the call fails.
     """
     if python is None and (lacking := missing(function)):
         return NotInstalled(lacking)
-    runs = [_run(function, arguments, python or sys.executable) for _ in range(repeat)]
+    runs = [_run(function, arguments, python or sys.executable, warm) for _ in range(repeat)]
     seconds, cpu_seconds, peak_mb = (
         _spread([run[key] for run in runs]) for key in ("seconds", "cpu_seconds", "peak_mb")
     )
@@ -99,11 +104,13 @@ def _spread(values: list[float]) -> Spread:
     return Spread(float(np.median(values)), min(values), max(values))
 
 
-def _run(function: Callable[..., Any], arguments: tuple[Any, ...], python: str) -> dict[str, Any]:
+def _run(
+    function: Callable[..., Any], arguments: tuple[Any, ...], python: str, warm: tuple[Any, ...] | None
+) -> dict[str, Any]:
     module = function.__module__
     if module == "__main__" and (spec := sys.modules["__main__"].__spec__):
         module = spec.name
-    given = pickle.dumps((module, function.__qualname__, arguments))
+    given = pickle.dumps((module, function.__qualname__, arguments, warm))
     command = [python, "-m", "benchmarks.speed_measured"]
     done = subprocess.run(
         command, input=given, capture_output=True, check=False, env={**os.environ, "PYTHONPATH": str(_REPOSITORY)}
@@ -127,10 +134,12 @@ def _drained(made: Any) -> Any:
 
 
 def _child() -> None:
-    module, name, arguments = pickle.load(sys.stdin.buffer)
+    module, name, arguments, warm = pickle.load(sys.stdin.buffer)
     function = getattr(importlib.import_module(module), name)
     for need in getattr(function, "needs", ()):
         importlib.import_module(Requirement(need).name)
+    if warm is not None:
+        _drained(function(*warm))
     start, used = time.perf_counter(), time.process_time()
     value = _drained(function(*arguments))
     took = {"seconds": time.perf_counter() - start, "cpu_seconds": time.process_time() - used}

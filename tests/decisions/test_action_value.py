@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import beta, norm
 
 from churnvalue.config import Action
-from churnvalue.decisions.action_value import action_value, value_given_staying
+from churnvalue.decisions.action_value import action_value, p_profit, value_given_staying
 from churnvalue.decisions.candidates import assumed_effects
 
 CALL = Action(id="call", contact_cost=4.0, save_rate=(6.0, 14.0))
@@ -22,6 +22,11 @@ def worth(clv, p_churn, *actions):
     return action_value(clv, p_churn, actions, assumed_effects(p_churn, actions))
 
 
+def chances(value, option, action, effects=None):
+    p_churn = np.full(len(option), 0.5)
+    return p_profit(value, np.array(option), p_churn, (action,), effects or assumed_effects(p_churn, (action,)))
+
+
 def test_action_value_by_hand():
     value = worth([70.0, np.nan], [0.5, 0.5], CALL, VOUCHER)
     assert value.stake[0] == pytest.approx(140.0)
@@ -34,9 +39,11 @@ def test_action_value_by_hand():
 
 
 def test_probability_and_break_even_by_hand():
-    value = worth([70.0], [0.5], CALL)
+    value = worth([70.0, 70.0, np.nan], [0.5] * 3, CALL)
     assert value.break_even[0, 0] == pytest.approx(4.0 / 140.0)
-    assert value.p_profit[0, 0] == pytest.approx(beta(6, 14).sf(4.0 / 140.0 / 0.5))
+    assert chances(value, [0, -1, 0], CALL) == pytest.approx(
+        [beta(6, 14).sf(4.0 / 140.0 / 0.5), np.nan, np.nan], nan_ok=True
+    )
 
 
 def test_those_who_would_have_stayed_count():
@@ -45,7 +52,7 @@ def test_those_who_would_have_stayed_count():
     value = worth([70.0], [0.5], action)
     assert value.profit[0, 0] == pytest.approx(0.15 * 154.0 + 7.0 - 1.0 - 4.0)
     assert value.break_even[0, 0] == pytest.approx((4.0 - 6.0) / 154.0)
-    assert value.p_profit[0, 0] == 1.0  # it pays even if nobody is kept
+    assert chances(value, [0], action).tolist() == [1.0]  # it pays even if nobody is kept
 
 
 def test_measured_effects_are_taken_as_normal():
@@ -57,4 +64,4 @@ def test_measured_effects_are_taken_as_normal():
         evidence=np.array(["experiment"]),
     )
     value = action_value(np.array([70.0]), np.array([0.5]), (CALL,), effects)
-    assert value.p_profit[0, 0] == pytest.approx(norm.sf((4.0 / 140.0 - 0.05) / 0.02))
+    assert chances(value, [0], CALL, effects) == pytest.approx([norm.sf((4.0 / 140.0 - 0.05) / 0.02)])

@@ -223,6 +223,14 @@ def test_excluded_customers_are_left_alone():
     assert plan.plan["next_category"].dropna().tolist() == ["tea"]
 
 
+def test_sentences_are_the_same_in_ranges_of_customers(monkeypatch):
+    retention, known = Retention(holdout=0.1, explore=0.2, budget=300.0), Known(next_category={"00003": "tea"})
+    whole = plan_retention(scores(50), retention, Value(), known=known).plan["reason"]
+    monkeypatch.setattr("churnvalue.decisions.plan_words._AT_ONCE", 7)
+    assert plan_retention(scores(50), retention, Value(), known=known).plan["reason"].tolist() == whole.tolist()
+    assert whole.nunique() > 40
+
+
 def test_those_held_out_and_exploring_are_told_what_they_would_get():
     undrawn = plan_retention(scores(), CERTAIN.model_copy(update={"budget": 1e6}), Value()).plan
     drawn = plan_retention(scores(), Retention(holdout=0.3, explore=0.3, budget=1e6), Value()).plan

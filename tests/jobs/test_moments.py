@@ -125,7 +125,7 @@ def test_delays_run_from_when_the_message_really_went_out(log_from):
     assert sends_of_plans(log, "purchase", activity, past, CUTOFF)[0].delay_seconds.tolist() == [2.0]
 
 
-def test_activity_agrees_with_the_sweep_and_a_habit_knows_nothing_later(log_from):
+def test_activity_agrees_with_the_sweep_and_a_habit_knows_nothing_later(log_from, monkeypatch):
     generator = np.random.default_rng(0)
     times = pd.Timestamp("2023-06-01") + pd.to_timedelta(generator.integers(0, 270 * 24 * 60, 4000), unit="min")
     rows = pd.DataFrame(
@@ -143,7 +143,12 @@ def test_activity_agrees_with_the_sweep_and_a_habit_knows_nothing_later(log_from
     _, habit, _ = sends_of_plans(log, "purchase", activity, past, CUTOFF)
     only = read_activity(earlier, "purchase", cutoff)
     row = np.array([earlier.customers.to_pylist().index("7")])
-    assert (habit == only.habits(only.habit(cutoff), cutoff, row)).all()
+    learnt = only.habit(cutoff)
+    assert (habit == only.habits(learnt, cutoff, row)).all()
+    some = np.array([3, -1, 40, 3, 7, 12])
+    at_once = only.habits(learnt, cutoff, some)
+    monkeypatch.setattr("churnvalue.jobs.activity._FORETOLD_AT_ONCE", 2)
+    np.testing.assert_allclose(only.habits(learnt, cutoff, some), at_once, rtol=1e-6)
 
 
 def test_what_machines_made_is_found_in_parts_as_in_the_whole(log_from, monkeypatch):

@@ -91,6 +91,20 @@ def test_order_of_rows_does_not_matter(random):
     assert (one.mask[order] == other.mask).all()
 
 
+@pytest.mark.parametrize("at_once", [1, 50])
+def test_ranges_of_customers_tell_what_all_at_once_do(monkeypatch, at_once):
+    who, times = with_one(np.r_[START + np.arange(25) * DAY, START + DAY + np.arange(5) * SECOND])
+    codes = np.unique(who, return_inverse=True)[1]
+    order = np.lexsort((times, codes))
+    whole = machine_made(who, times)
+    monkeypatch.setattr("churnvalue.timing.machine_made._AT_ONCE", at_once)
+    for customer, at, mask in ((who, times, whole.mask), (codes[order], times[order], whole.mask[order])):
+        found = machine_made(customer, at)
+        assert (found.mask == mask).all()
+        assert (found.events, found.customers) == (whole.events, whole.customers)
+    assert left_out(whole) == {CLOCKWORK: 30}
+
+
 def test_no_events_and_unequal_columns():
     found = machine_made(np.array([], dtype=str), np.array([], dtype=np.int64))
     assert not found.mask.size

@@ -13,6 +13,7 @@ STAY_FLOOR = 0.2
 _P90 = float(norm.ppf(0.9))
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +29,6 @@ class ActionValue:
         profit: ``gained - cost``.
         profit_p10: The same at the 10 % quantile of the change of staying.
         profit_p90: At its 90 % quantile.
-        p_profit: Probability, over the same uncertainty, that the profit is above 0.
         break_even: Change of the probability of staying at which the profit is 0.
     """
 
@@ -40,7 +40,6 @@ class ActionValue:
     profit: Floats
     profit_p10: Floats
     profit_p90: Floats
-    p_profit: Floats
     break_even: Floats
 
 
@@ -74,8 +73,7 @@ def action_value(clv: Floats, p_churn: Floats, actions: tuple[Action, ...], effe
     gained, low, high = (slope * stay + base for stay in (effects.stay, effects.stay_p10, effects.stay_p90))
     with np.errstate(divide="ignore", invalid="ignore"):
         break_even = np.where(slope > 0, (cost - base) / slope, np.where(cost < base, -np.inf, np.inf))
-    unknown = np.isnan(slope + base)
-    break_even[unknown] = np.nan
+    break_even[np.isnan(slope + base)] = np.nan
     return ActionValue(
         stake,
         effects.stay,
@@ -85,27 +83,28 @@ def action_value(clv: Floats, p_churn: Floats, actions: tuple[Action, ...], effe
         gained - cost,
         low - cost,
         high - cost,
-        np.where(unknown, np.nan, _above(break_even, p_churn, actions, effects)),
         break_even,
     )
 
 
-def _above(threshold: Floats, p_churn: Floats, actions: tuple[Action, ...], effects: ActionEffects) -> Floats:
-    """Probability that each change of staying exceeds a threshold; shape (n, A).
+def p_profit(
+    worth: ActionValue, option: Ints, p_churn: Floats, actions: tuple[Action, ...], effects: ActionEffects
+) -> Floats:
+    """Probability, over the change of staying, that each customer's ``option`` earns something; NaN for -1, none. Shape (n,).
 
-    An assumed one is a Beta distribution times ``p_churn``, a measured one taken as normal.
+    An assumed change is a Beta distribution times ``p_churn``, a measured one taken as normal.
     """
-    chance = np.empty(threshold.shape)
+    chance = np.full(len(option), np.nan)
     for column, action in enumerate(actions):
-        limit = threshold[:, column]
+        rows = np.flatnonzero((option == column) & ~np.isnan(worth.break_even[:, column]))
+        limit, leaving = worth.break_even[rows, column], p_churn[rows]
         if effects.evidence[column] == ASSUMPTION:
             with np.errstate(divide="ignore", invalid="ignore"):
-                rate = np.where(p_churn > 0, limit / p_churn, np.where(limit < 0, -np.inf, np.inf))
-            chance[:, column] = beta.sf(rate, *action.save_rate)
+                rate = np.where(leaving > 0, limit / leaving, np.where(limit < 0, -np.inf, np.inf))
+            chance[rows] = beta.sf(rate, *action.save_rate)
         else:
-            spread = (effects.stay_p90[:, column] - effects.stay_p10[:, column]) / (2.0 * _P90)
-            middle = (effects.stay_p90[:, column] + effects.stay_p10[:, column]) / 2.0
-            gap = middle - limit
+            low, high = effects.stay_p10[rows, column], effects.stay_p90[rows, column]
+            spread, gap = (high - low) / (2.0 * _P90), (high + low) / 2.0 - limit
             with np.errstate(divide="ignore", invalid="ignore"):
-                chance[:, column] = norm.cdf(np.where(spread > 0, gap / spread, np.where(gap > 0, np.inf, -np.inf)))
+                chance[rows] = norm.cdf(np.where(spread > 0, gap / spread, np.where(gap > 0, np.inf, -np.inf)))
     return chance

@@ -10,7 +10,7 @@ import pandas as pd
 from churnvalue.config import Action, Retention
 from churnvalue.decisions.action_value import ActionValue, action_value
 from churnvalue.decisions.service import ServiceValue, service_value
-from churnvalue.decisions.tiers import BELOW_ZERO, TIERS
+from churnvalue.decisions.tiers import BELOW_ZERO, TIERS, places_of
 from churnvalue.effects.action_effects import ActionEffects, assumed
 from churnvalue.errors import DefinitionError, OutputError, near_match
 
@@ -88,7 +88,7 @@ def candidates(scores: pd.DataFrame, retention: Retention, known: Known) -> Cand
     twice = scores.loc[scores["customer_id"].duplicated(), "customer_id"]
     if len(twice):
         raise OutputError(f"Scores must hold one row a customer, but '{twice.iloc[0]}' comes twice. Score them anew.")
-    if unknown := sorted(set(scores["tier"].astype(str)) - set(TIERS)):
+    if unknown := sorted(set(scores["tier"].unique().astype(str)) - set(TIERS)):
         raise OutputError(
             f"Tiers of scores must be tiers, but '{unknown[0]}' came.{near_match(unknown[0], TIERS)} Score them anew."
         )
@@ -102,13 +102,16 @@ def candidates(scores: pd.DataFrame, retention: Retention, known: Known) -> Cand
             f" rows of {list(effects.actions)} came. Predict them for these scores."
         )
     worth = action_value(clv, p_churn, actions, effects)
-    tier = scores["tier"].to_numpy(dtype=str)
-    below_zero = tier == BELOW_ZERO
-    excluded = [known.excluded.get(one, "") for one in scores["customer_id"].astype(str)]
+    tier = places_of(scores["tier"])
+    below_zero = tier == TIERS.index(BELOW_ZERO)
+    excluded = [known.excluded.get(one, "") for one in scores["customer_id"].astype(str).tolist()]
     capacity = np.array([np.inf if one.capacity is None else one.capacity for one in actions], dtype=np.float64)
     open_to = np.column_stack(
         [np.zeros((len(scores), 0), bool)]
-        + [~below_zero & (clv >= 0) if one.tiers is None else np.isin(tier, one.tiers) for one in actions]
+        + [
+            ~below_zero & (clv >= 0) if one.tiers is None else np.isin(tier, list(map(TIERS.index, one.tiers)))
+            for one in actions
+        ]
     )
     alone = np.array([bool(reason) for reason in excluded], dtype=bool)
     eligible = ((worth.profit > 0) | (worth.profit_p90 > 0)) & open_to & ~alone[:, None] & (capacity >= 1)

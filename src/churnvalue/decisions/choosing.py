@@ -11,16 +11,16 @@ from churnvalue.decisions.assignment import (
     EXPLOIT,
     EXPLORE,
     HOLDOUT,
-    assign,
     draw,
     explore_order,
     explore_within,
     hashes,
+    uniform,
 )
 from churnvalue.decisions.candidates import Candidates
-from churnvalue.decisions.options import Options
+from churnvalue.decisions.options import Options, options
 from churnvalue.decisions.service import TODAY
-from churnvalue.decisions.tiers import TIERS
+from churnvalue.decisions.tiers import TIERS, places_of
 
 EXPLORE_SHARE = 0.2
 
@@ -40,7 +40,7 @@ class Draws:
 def draws_of(customers: Candidates, retention: Retention, salt: str) -> Draws:
     """Hold out, and explore within a share of budget and capacities."""
     ids, cost, occasion = customers.ids, customers.worth.cost, customers.occasion
-    held_out = assign(ids, salt, retention.holdout, retention.explore, occasion) == HOLDOUT
+    held_out = uniform(ids, salt, HOLDOUT) < retention.holdout
     share = EXPLORE_SHARE * retention.budget / max(len(cost), 1)
     affordable = np.divide(share, cost, out=np.full(len(cost), np.inf), where=cost > 0)
     limits = np.floor(np.minimum(affordable, EXPLORE_SHARE * customers.capacity))
@@ -50,34 +50,32 @@ def draws_of(customers: Candidates, retention: Retention, salt: str) -> Draws:
     return Draws(np.select([held_out, drawn != NONE], [HOLDOUT, EXPLORE], default=EXPLOIT), drawn, rates)
 
 
-def decide(
-    customers: Candidates, pairs: Options, draws: Draws, retention: Retention, salt: str
-) -> tuple[Allocation, Ints, Ints]:
+def decide(customers: Candidates, draws: Draws, retention: Retention, salt: str) -> tuple[Allocation, Ints, Ints]:
     """Return the allocation, and each customer's level of service that pays (-1 for today's) and planned action.
 
     Who is held out or explores draws on the budget for service alone; a second row, which uses nothing, tells which action
     they would get.
     """
-    apart = draws.group != EXPLOIT
-    profit = np.where(apart[:, None] & pairs.with_action(), -np.inf, pairs.profit)
-    told = np.flatnonzero(apart)
     tie = hashes(customers.ids, salt, "tie")
+    apart = draws.group != EXPLOIT
+    pairs, n, told = options(customers, apart), len(tie), np.flatnonzero(apart)
     allocation = allocate_within(
-        np.concatenate([profit, pairs.profit[told]]),
-        np.concatenate([pairs.cost, pairs.cost[told]]),
+        pairs.profit,
+        pairs.cost,
         _limits(customers, pairs, draws, retention),
         np.concatenate([tie, ~tie[told]]),
-        np.arange(len(profit) + len(told)) < len(profit),
+        np.arange(n + len(told)) < n,
     )
-    own, as_told = allocation.choice[: len(profit)], allocation.choice[len(profit) :]
+    own, as_told = allocation.choice[:n], allocation.choice[n:]
     levels, actions = np.append(pairs.level, TODAY), np.append(pairs.action, NONE)
     chosen, planned = levels[own], actions[own]
     planned[told] = actions[as_told]
     # Served as beside the planned action, where money was set aside for it, they differ in the action alone.
-    paid = np.append(pairs.cost, np.zeros((len(pairs.cost), 1)), axis=1)
+    paid, row = np.column_stack([pairs.cost[n:], np.zeros(len(told))]), np.arange(len(told))
     spare = levels[as_told]
-    only_level = np.array([_pair(pairs, level) for level in spare], dtype=np.int64)
-    affordable = paid[told, only_level] <= paid[told, own[told]] + 1e-12
+    alone = [_pair(pairs, level) for level in (*range(customers.service.profit.shape[1]), TODAY)]
+    only_level = np.array(alone, dtype=np.int64)[spare]
+    affordable = paid[row, only_level] <= paid[row, own[told]] + 1e-12
     chosen[told] = np.where(affordable, spare, chosen[told])
     return allocation, chosen, planned
 
@@ -102,7 +100,7 @@ def _limits(customers: Candidates, pairs: Options, draws: Draws, retention: Rete
     used = np.bincount(draws.drawn[draws.drawn != NONE], minlength=len(customers.worth.cost)).astype(np.float64)
     spent = float(used @ customers.worth.cost)
     names = [action.id for action in retention.actions]
-    tier = customers.scores["tier"].map({name: index for index, name in enumerate(TIERS)}).to_numpy(dtype=np.int64)
+    tier = places_of(customers.scores["tier"]).astype(np.int64)
     floors = []
     for floor in retention.floors:
         action = None if floor.action is None else names.index(floor.action)

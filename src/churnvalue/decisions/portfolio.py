@@ -12,7 +12,8 @@ import pandas as pd
 
 from churnvalue import clock
 from churnvalue.config import Value
-from churnvalue.decisions.tiers import BELOW_ZERO, ELITE, MOST_VALUABLE, STEADY, TIERS, TierRules
+from churnvalue.decisions.places import places
+from churnvalue.decisions.tiers import BELOW_ZERO, ELITE, MOST_VALUABLE, STEADY, TIERS, TierRules, places_of
 from churnvalue.errors import OutputError
 from churnvalue.events.log import EventLog
 from churnvalue.language import N_, _
@@ -147,7 +148,7 @@ def _books(log: EventLog, end: int, value: Value, kind: str) -> _Books:
 
 def _members(log: EventLog, scores: pd.DataFrame) -> pd.DataFrame:
     """Return ``tier, clv, p_churn`` of scored customers and their row in the log; who is not in it counts as silent."""
-    row = pd.Index(log.customers.to_pandas()).get_indexer(scores["customer_id"])
+    row = places(log, scores["customer_id"])
     return scores[["tier", "clv", "p_churn"]].assign(row=row).reset_index(drop=True)
 
 
@@ -172,10 +173,10 @@ def _summary(formed: str, members: pd.DataFrame, books: _Books, before: _Books |
     row = members["row"].to_numpy()
     now = _figures(books, row, value)
     then = _figures(before, row, value) if before else {name: np.full(len(row), np.nan) for name in now}
-    tier = members["tier"].to_numpy(dtype=str)
+    tier = places_of(members["tier"])
     rows = []
     for name in (*TIERS, ALL):
-        own = np.ones(len(row), dtype=bool) if name == ALL else tier == name
+        own = np.ones(len(row), dtype=bool) if name == ALL else tier == TIERS.index(name)
         count = int(own.sum())
         line: dict[str, object] = {"formed": formed, "tier": name, "customers": count}
         line["clv"] = _total(members["clv"].to_numpy(dtype=np.float64), own)

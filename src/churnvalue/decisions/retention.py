@@ -1,19 +1,24 @@
 """The plan: who gets which action and which service, who is held out, and who is drawn at random."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from churnvalue.config import Retention, Value
 from churnvalue.contacts import NO_ACTION
+from churnvalue.decisions.action_value import p_profit
 from churnvalue.decisions.allocation import NONE, Allocation
-from churnvalue.decisions.assignment import EXPLORE, HOLDOUT, propensity
+from churnvalue.decisions.assignment import EXPLOIT, EXPLORE, HOLDOUT, propensity
 from churnvalue.decisions.candidates import Candidates, Known, candidates
 from churnvalue.decisions.choosing import decide, draws_of, level_given
-from churnvalue.decisions.options import options, profit_beside
-from churnvalue.decisions.plan_words import Outcome, notes, reasons
+from churnvalue.decisions.options import profit_beside
+from churnvalue.decisions.plan_notes import notes
+from churnvalue.decisions.plan_words import Outcome, reasons
 from churnvalue.effects.action_effects import ASSUMPTION, EXPERIMENT
 from churnvalue.language import N_, _
 
@@ -90,9 +95,8 @@ def plan_retention(
         DefinitionError: If no plan can keep the floors.
     """
     customers = candidates(scores, retention, known)
-    pairs = options(customers)
     draws = draws_of(customers, retention, salt)
-    allocation, chosen, planned = decide(customers, pairs, draws, retention, salt)
+    allocation, chosen, planned = decide(customers, draws, retention, salt)
     choice = np.select(
         [draws.group == HOLDOUT, draws.group == EXPLORE], [np.full(len(planned), NONE), draws.drawn], planned
     )
@@ -109,16 +113,8 @@ def plan_retention(
         full=used >= customers.capacity,
     )
     chances = propensity(explored, planned, retention.holdout)
-    plan = _table(customers, outcome, chances, retention)
     offered = [known.next_category.get(one) for one in customers.ids]
-    plan["reason"] = [
-        reason
-        if action == NONE or offer is None
-        else _("{reason}; to offer next: {category}", reason=reason, category=offer)
-        for reason, action, offer in zip(reasons(customers, outcome, retention), choice, offered, strict=True)
-    ]
-    plan["next_category"] = pd.array(offered, dtype="str")
-    plan = plan[list(COLUMNS)]
+    plan = _table(customers, outcome, chances, retention, offered)
     curve = _with_explored(allocation, plan)
     worth = _(
         "Value is the margin of the next {days} days, discounted at {rate:g} % a year.",
@@ -131,42 +127,52 @@ def plan_retention(
     )
 
 
-def _table(customers: Candidates, outcome: Outcome, chances: Floats, retention: Retention) -> pd.DataFrame:
-    """Return the columns of plan.parquet but reason and next category."""
+def _table(
+    customers: Candidates, outcome: Outcome, chances: Floats, retention: Retention, offered: Sequence[str | None]
+) -> pd.DataFrame:
+    """Return the columns of plan.parquet; ``chances`` of each action and, last, of none, ``offered`` next to each customer."""
     worth, choice, level = customers.worth, outcome.choice, outcome.level
     rows = np.arange(len(choice))
-    names = np.array([*(action.id for action in retention.actions), NO_ACTION])
-    levels = np.array([*(one.id for one in retention.service_levels), AS_TODAY])
+    names = [*(action.id for action in retention.actions), NO_ACTION]
+    levels = [*(one.id for one in retention.service_levels), AS_TODAY]
 
     def of(values: Floats, option: Ints) -> Floats:
         return np.asarray(np.where(option != NONE, np.column_stack([values, np.zeros(len(values))])[rows, option], 0.0))
 
     lost = outcome.profit - worth.profit  # what the level of service keeps already
-    evidence = np.append(customers.effects.evidence, _common_evidence(customers.effects.evidence))
-    return pd.DataFrame(
-        {
-            "customer_id": customers.scores["customer_id"],
-            "cutoff": customers.scores["cutoff"],
-            "tier": customers.scores["tier"],
-            "service_level": levels[level],
-            "action": names[choice],
-            "expected_profit": of(outcome.profit, choice),
-            "profit_p10": of(worth.profit_p10 + lost, choice),
-            "profit_p90": of(worth.profit_p90 + lost, choice),
-            "cost": np.append(worth.cost, 0.0)[choice],
-            "service_profit": of(customers.service.profit, level),
-            "service_cost": of(customers.service.cost, level),
-            "group": outcome.group,
-            "propensity": chances[rows, choice],
-            "eligible": customers.eligible.any(axis=1),
-            "planned_action": names[outcome.planned],
-            "p_stay_change": of(worth.stay, outcome.planned),
-            "stake": worth.stake,
-            "p_profit": np.where(choice == NONE, np.nan, of(worth.p_profit, choice)),
-            "evidence": evidence[outcome.planned],
-            "policy_version": POLICY_VERSION,
-        }
-    )
+    evidence = [*customers.effects.evidence.tolist(), _common_evidence(customers.effects.evidence)]
+    groups = (HOLDOUT, EXPLORE, EXPLOIT)
+    columns: dict[str, Any] = {
+        "customer_id": customers.scores["customer_id"],
+        "cutoff": customers.scores["cutoff"],
+        "tier": customers.scores["tier"],
+        "service_level": _texts(levels, level),
+        "action": _texts(names, choice),
+        "expected_profit": of(outcome.profit, choice),
+        "profit_p10": of(worth.profit_p10 + lost, choice),
+        "profit_p90": of(worth.profit_p90 + lost, choice),
+        "cost": np.append(worth.cost, 0.0)[choice],
+        "service_profit": of(customers.service.profit, level),
+        "service_cost": of(customers.service.cost, level),
+        "group": _texts(groups, np.select([outcome.group == name for name in groups], range(len(groups)))),
+        "propensity": chances[rows, choice],
+        "eligible": customers.eligible.any(axis=1),
+        "planned_action": _texts(names, outcome.planned),
+        "p_stay_change": of(worth.stay, outcome.planned),
+        "stake": worth.stake,
+        "p_profit": p_profit(worth, choice, customers.p_churn, retention.actions, customers.effects),
+        "evidence": _texts(evidence, outcome.planned),
+        "policy_version": _texts((POLICY_VERSION,), np.zeros(len(choice), dtype=np.int64)),
+        "reason": reasons(customers, outcome, retention, offered).to_pandas(),
+        "next_category": pa.array(offered, pa.large_string()).to_pandas(),
+    }
+    return pd.DataFrame({name: columns[name] for name in COLUMNS}, copy=False)
+
+
+def _texts(names: Sequence[str], places: Ints) -> pd.Series:
+    """Return the name at each place, -1 the last, as a column of text; through objects it would take many times the memory."""
+    found: pd.Series = pa.array(names, pa.large_string()).take(pa.array(places % len(names))).to_pandas()
+    return found
 
 
 def _common_evidence(evidence: npt.NDArray[np.str_]) -> str:

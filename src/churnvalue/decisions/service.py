@@ -9,11 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import beta
 
 from churnvalue.config import ServiceLevel
 from churnvalue.decisions.action_value import value_given_staying
-from churnvalue.decisions.tiers import BELOW_ZERO
+from churnvalue.decisions.tiers import BELOW_ZERO, TIERS, Codes, places_of
 from churnvalue.errors import OutputError
 from churnvalue.language import _, translated
 
@@ -30,10 +29,7 @@ class ServiceValue:
 
     Attributes:
         profit: Against today's service; minus infinity where the customer may not have the level.
-        profit_p10: The same at the 10 % quantile of the save rate.
-        profit_p90: At its 90 % quantile.
         cost: What the level costs more than today's service, from the budget; 0 where it costs less.
-        stay_change: By how much the level changes P(stay) within the outcome's horizon.
         save_rate: Mean share of leavers kept; shape (L,). With an action of save rate a, both together keep
             1 - (1 - save_rate) · (1 - a).
         capacity: How many customers may have the level, infinity for no limit; shape (L,).
@@ -42,10 +38,7 @@ class ServiceValue:
     """
 
     profit: Floats
-    profit_p10: Floats
-    profit_p90: Floats
     cost: Floats
-    stay_change: Floats
     save_rate: Floats
     capacity: Floats
     first: Ints
@@ -74,7 +67,7 @@ def service_value(scores: pd.DataFrame, levels: Sequence[ServiceLevel]) -> Servi
     if missing:
         raise OutputError(f"Scores must have the columns {missing}, but they are missing. Score the customers anew.")
     clv, p_churn, served = (scores[name].to_numpy(dtype=np.float64) for name in ("clv", "p_churn", "cost_to_serve"))
-    tier = scores["tier"].to_numpy(dtype=str)
+    tier = places_of(scores["tier"])
     rates = [level.save_rate for level in levels]
     factor, fee, loss = (
         np.array([getattr(level, name) for level in levels], dtype=np.float64)
@@ -86,29 +79,16 @@ def service_value(scores: pd.DataFrame, levels: Sequence[ServiceLevel]) -> Servi
     extra = served[:, None] * (factor - 1.0)
     leaves = p_churn[:, None]
 
-    def stay_change(saved: Floats) -> Floats:
-        return np.asarray(leaves * saved - (1.0 - leaves) * loss)
-
-    def profit(saved: Floats) -> Floats:
-        change = stay_change(saved)
-        return np.asarray(change * stake - extra + fee * (1.0 - leaves + change))
-
+    change = leaves * mean - (1.0 - leaves) * loss
+    profit = change * stake - extra + fee * (1.0 - leaves + change)
     valued = np.isfinite(clv + p_churn + served) & bool(np.nan_to_num(served).any())
     allowed = _allowed(tier, levels) & (capacity >= 1)
     first = np.where(allowed.any(axis=1), allowed.argmax(axis=1), TODAY) if len(levels) else np.full(len(clv), TODAY)
     only_first = ~valued[:, None] & (np.arange(len(levels)) == first[:, None])
     may = allowed & (valued[:, None] | only_first)
-
-    def worth(saved: Floats) -> Floats:
-        return np.where(may, np.where(valued[:, None], profit(saved), 0.0), -np.inf)
-
-    low, high = (np.array([beta.ppf(q, *rate) if rate else 0.0 for rate in rates]) for q in (0.1, 0.9))
     return ServiceValue(
-        profit=worth(mean),
-        profit_p10=worth(low),
-        profit_p90=worth(high),
+        profit=np.where(may, np.where(valued[:, None], profit, 0.0), -np.inf),
         cost=np.where(valued[:, None], np.maximum(extra, 0.0), 0.0),
-        stay_change=np.where(valued[:, None], stay_change(mean), 0.0),
         save_rate=mean,
         capacity=capacity,
         first=first,
@@ -116,17 +96,21 @@ def service_value(scores: pd.DataFrame, levels: Sequence[ServiceLevel]) -> Servi
     )
 
 
-def _allowed(tier: npt.NDArray[np.str_], levels: Sequence[ServiceLevel]) -> Bools:
+def _allowed(tier: Codes, levels: Sequence[ServiceLevel]) -> Bools:
     """Whether each tier may have each level; keeping those below zero is not paid for."""
-    allowed = [np.isin(tier, level.tiers) & ((tier != BELOW_ZERO) | (level.save_rate is None)) for level in levels]
+    above = tier != TIERS.index(BELOW_ZERO)
+    allowed = [
+        np.isin(tier, [TIERS.index(one) for one in level.tiers]) & (above | (level.save_rate is None))
+        for level in levels
+    ]
     return np.column_stack(allowed) if allowed else np.zeros((len(tier), 0), dtype=bool)
 
 
-def _notes(tier: npt.NDArray[np.str_], valued: Bools, first: Ints, levels: Sequence[ServiceLevel]) -> tuple[str, ...]:
+def _notes(tier: Codes, valued: Bools, first: Ints, levels: Sequence[ServiceLevel]) -> tuple[str, ...]:
     notes = []
     if not valued.all():
-        pairs = zip(tier[~valued], first[~valued], strict=True)
-        given = sorted({f"{translated(name)} {levels[level].id}" for name, level in pairs if level != TODAY})
+        pairs = np.unique(np.column_stack([tier, first])[~valued & (first != TODAY)], axis=0).tolist()
+        given = sorted({f"{translated(TIERS[one])} {levels[level].id}" for one, level in pairs})
         levels_given = ", ".join(given) or _("none is configured")
         if valued.any():
             told = _(
@@ -142,7 +126,7 @@ def _notes(tier: npt.NDArray[np.str_], valued: Bools, first: Ints, levels: Seque
                 levels=levels_given,
             )
         notes.append(told)
-    if without := sorted(set(tier[first == TODAY])):
-        named = ", ".join(translated(str(tier)) for tier in without)
+    if without := sorted(TIERS[one] for one in np.unique(tier[first == TODAY])):
+        named = ", ".join(map(translated, without))
         notes.append(_("No service level is open to {tiers}; they are served as today.", tiers=named))
     return tuple(notes)

@@ -29,6 +29,7 @@ _NEW = -1  # had no tier before
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int8]
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,11 @@ class TierRules:
     growable_share: float = 0.2
     growth: float = 2.0
     margin: float = 0.1
+
+
+def places_of(tier: pd.Series) -> Codes:
+    """Place of each tier in ``TIERS``, -1 for what is none: a byte, where the name would take fifty."""
+    return np.asarray(pd.Categorical(tier, categories=TIERS).codes, dtype=np.int8)
 
 
 def percentile(scores: pd.DataFrame) -> Floats:

@@ -1,10 +1,12 @@
 """Spark: the engine beyond one machine. Events are shuffled by customer once; what is said of each is said by the executors.
 
+A partition after the shuffle is a chunk of customers.
+
 The same mapping, the same order of events, the same sweep and models as on one machine, so that the numbers are the same.
 """
 
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -16,7 +18,7 @@ import pyarrow.compute as pc
 
 from churnvalue.config import Config
 from churnvalue.engines.preparing import Whose, prepare
-from churnvalue.engines.spark_chunks import EVENTS_A_CHUNK, Chunk, chunks
+from churnvalue.engines.spark_chunks import EVENTS_A_CHUNK, Chunk, blocks, joined
 from churnvalue.engines.spark_session import SparkSources, said
 from churnvalue.errors import SourceError
 from churnvalue.events.handover import Facts
@@ -56,7 +58,8 @@ class SparkEngine:
             prepared = prepare(self._config, session, as_of, whose)
             ids = session.arrow(prepared.ids.distinct())["customer_id"].combine_chunks().cast(pa.string())
             facts = prepared.facts(ids.take(pc.sort_indices(ids)))
-            stream = SparkStream(facts, _ranges(session.frame(prepared.events), facts.customers, session.partitions))
+            many = _many(facts, session.partitions)
+            stream = SparkStream(facts, _ranges(session.frame(prepared.events), facts.customers, many), many)
         yield stream
 
     @contextmanager
@@ -65,37 +68,40 @@ class SparkEngine:
         session = self._session()
         with _named_errors():
             prepared = prepare(self._config, session, as_of)
-            events = session.frame(prepared.events).repartition("customer_id")
-            tables = SparkTables(prepared.facts(pa.array([], pa.string())), events)
+            facts = prepared.facts(pa.array([], pa.string()))
+            many = _many(facts, session.partitions)
+            tables = SparkTables(facts, _drawn(session.frame(prepared.events), many), many)
         yield tables
 
 
 class SparkTables:
-    """Events on the executors, all of a customer in one partition. ``facts`` name no customers."""
+    """Events on the executors, chunk by chunk. ``facts`` name no customers."""
 
-    def __init__(self, facts: Facts, events: Any) -> None:
+    def __init__(self, facts: Facts, events: Any, chunks: int) -> None:
+        """Take events with the number of their ``chunk``, of so many ``chunks``."""
         self.facts = facts
-        self._events = events.sortWithinPartitions("customer_id", "event_time")
+        spread = events.mapInArrow(_Blocks(facts.names), "chunk int, block binary")
+        self._chunks = spread.repartitionById(chunks, "chunk")
 
     def write(self, function: Callable[[EventLog], pa.Table], schema: pa.Schema, folder: str) -> None:
         """Write the tables that a function returns for the logs of chunks to a folder of Parquet, by the executors."""
         from pyspark.sql.pandas.types import from_arrow_schema
 
         with _named_errors():
-            rows = self._events.mapInArrow(_Work(self.facts, _Tables(function, schema)), from_arrow_schema(schema))
+            rows = self._chunks.mapInArrow(_Work(self.facts, _Tables(function, schema)), from_arrow_schema(schema))
             rows.write.mode("overwrite").parquet(folder)
 
     def answers(self, function: Callable[[Chunk, Facts], Said]) -> Any:
         """Return a DataFrame with what a function returns for each chunk, pickled, in a column ``answer``."""
-        return self._events.mapInArrow(_Work(self.facts, _Pickled(function)), "answer binary")
+        return self._chunks.mapInArrow(_Work(self.facts, _Pickled(function)), "answer binary")
 
 
 class SparkStream(LogStream):
     """The events of Spark as every engine hands them over, and a way to ask the executors instead."""
 
-    def __init__(self, facts: Facts, events: Any) -> None:
+    def __init__(self, facts: Facts, events: Any, chunks: int) -> None:
         super().__init__(facts, self._to_driver)
-        self._tables = SparkTables(replace(facts, customers=facts.customers[:0]), events)
+        self._tables = SparkTables(replace(facts, customers=facts.customers[:0]), events, chunks)
 
     def each(self, function: Callable[[EventLog], Said]) -> Iterator[Said]:
         """Give what a function says of the log of each chunk, in the order of customers; it goes to the executors."""
@@ -119,11 +125,23 @@ class SparkStream(LogStream):
                 yield from chunk.events.set_column(0, "customer", own).to_batches()
 
 
-def _ranges(events: Any, customers: pa.StringArray, partitions: int) -> Any:
-    """Return a DataFrame with a range of customers in each partition, in the order of their ids."""
+def _many(facts: Facts, partitions: int) -> int:
+    """Return how many chunks there are: one in each partition of the shuffle, more where they would be too large."""
+    return max(partitions, -(-facts.rows // EVENTS_A_CHUNK))
+
+
+def _drawn(events: Any, chunks: int) -> Any:
+    """Return events with the number of their ``chunk``, drawn by a digest of the customer."""
     from pyspark.sql import functions as F  # noqa: N812 – as Spark's own documents do
 
-    places = np.linspace(0, len(customers), partitions + 1).astype(np.int64)[1:-1]
+    return events.withColumn("chunk", F.pmod(F.hash("customer_id"), F.lit(chunks)))
+
+
+def _ranges(events: Any, customers: pa.StringArray, chunks: int) -> Any:
+    """Return events with the number of their ``chunk``: a range of customers, in the order of their ids."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    places = np.linspace(0, len(customers), chunks + 1).astype(np.int64)[1:-1]
     edges = sorted(set(customers.take(pa.array(places)).to_pylist()))
 
     def among(first: int, end: int) -> Any:
@@ -133,18 +151,29 @@ def _ranges(events: Any, customers: pa.StringArray, partitions: int) -> Any:
         middle = (first + end) // 2
         return F.when(F.col("customer_id") < edges[middle], among(first, middle)).otherwise(among(middle + 1, end))
 
-    return events.repartitionById(partitions, among(0, len(edges)))
+    return events.withColumn("chunk", among(0, len(edges)))
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """What a task does with the events that it reads."""
+
+    names: Mapping[str, Sequence[str]]
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return blocks(batches, self.names)
 
 
 @dataclass(frozen=True)
 class _Work:
-    """What a task does with its partition: a batch of answers a chunk."""
+    """What a task does with the blocks of its chunk."""
 
     facts: Facts
     answer: Callable[[Chunk, Facts], pa.RecordBatch]
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for chunk in chunks(batches, self.facts.names, EVENTS_A_CHUNK):
+        chunk = joined(batches)
+        if chunk is not None:
             yield self.answer(chunk, self.facts)
 
 

@@ -9,14 +9,16 @@ import numpy.typing as npt
 from churnvalue import clock
 from churnvalue.clock import DAY
 from churnvalue.events.log import EventLog
+from churnvalue.jobs.answers import rows_of_kinds
 from churnvalue.language import _, translated
 from churnvalue.sweep import customer_of, rows_of
 from churnvalue.timing.habit import SlotHabit
 from churnvalue.timing.machine_made import machine_made
-from churnvalue.timing.week import SLOTS
+from churnvalue.timing.week import CHUNK, SLOTS
 
 _VISIT = "visit"  # beside the outcome's kind: unlike opening what we send, customers do it of their own accord
 _LEARNT_FROM = 50_000  # customers; more take memory and hardly change what is common to them
+_FORETOLD_AT_ONCE = 4 * CHUNK  # customers
 _SORTED_AT_ONCE = 8_000_000  # events
 _EARLIER_DAYS = 90  # what came since then judges how habits are learnt
 
@@ -45,12 +47,10 @@ class Activity:
 
         ``customers`` are distinct places in the log; -1 is one whom it does not know.
         """
-        place = np.full(len(self.log.customers) + 1, -1, dtype=np.int64)
-        place[customers] = np.arange(len(customers))  # -1 sets the last one, which nobody has
-        rows = np.concatenate([rows_of(self.log, kind, clock.before(until), until) for kind in self.kinds])
+        rows = rows_of_kinds(self.log, self.kinds, until, customers)
         rows = rows[~self.made[rows]]
-        whose = place[customer_of(self.log, rows)]
-        rows, whose = rows[whose >= 0], whose[whose >= 0]
+        order = np.argsort(customers)
+        whose = order[np.searchsorted(customers, customer_of(self.log, rows), sorter=order)]
         cell = whose * SLOTS + clock.hour_of_week(self.log.wall_clock[rows])
         return np.bincount(cell, minlength=len(customers) * SLOTS).reshape(-1, SLOTS).astype(np.float64)
 
@@ -63,7 +63,12 @@ class Activity:
     def habits(self, habit: SlotHabit, until: int, customers: Ints) -> npt.NDArray[np.float32]:
         """Hours of some customers of the log, -1 for one it does not know. Shape (customers, 168), rows sum to 1."""
         asked, own = np.unique(customers, return_inverse=True)
-        return habit.predict(self.counts(until, asked))[own]
+        # Counts take twice the memory of what is foretold from them.
+        hours = np.empty((len(asked), SLOTS), np.float32)
+        for start in range(0, len(asked), _FORETOLD_AT_ONCE):
+            part = slice(start, start + _FORETOLD_AT_ONCE)
+            hours[part] = habit.predict(self.counts(until, asked[part]))
+        return hours[own]
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from churnvalue import clock
 from churnvalue.clock import Micros
 from churnvalue.events.log import EventLog
+from churnvalue.jobs.ranges import ranges
 from churnvalue.sweep import rows_of
 
 ANSWER_DAYS = 7  # within which an event of the outcome's kind, or one of ANSWERED, answers a plan's message
@@ -17,9 +18,23 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
-def rows_of_kinds(log: EventLog, kinds: Sequence[str], cutoff: int) -> Ints:
-    """Events of some kinds, by customer and time."""
-    return np.sort(np.concatenate([rows_of(log, kind, clock.before(cutoff), cutoff) for kind in dict.fromkeys(kinds)]))
+def rows_of_kinds(log: EventLog, kinds: Sequence[str], cutoff: int, customers: Ints | None = None) -> Ints:
+    """Events of some kinds, by customer and time; where ``customers`` are given, places in the log, of them alone."""
+    asked = np.ones(len(log.customers), dtype=bool)
+    if customers is not None:
+        asked[:] = False
+        asked[customers[customers >= 0]] = True
+    found = [np.zeros(0, dtype=np.int64)]
+    for first, part in ranges(log):
+        among = asked[first : first + len(part.customers)]
+        if not among.any():
+            continue
+        rows = [rows_of(part, kind, clock.before(cutoff), cutoff) for kind in dict.fromkeys(kinds)]
+        if not among.all():
+            theirs = np.repeat(among, np.diff(part.start))
+            rows = [own[theirs[own]] for own in rows]
+        found.append(np.sort(np.concatenate(rows)) + log.start[first])
+    return np.concatenate(found)
 
 
 def first_wait(asked_key: Ints, asked_at: Micros, key: Ints, at: Micros) -> Floats:

@@ -11,6 +11,7 @@ from churnvalue.clock import DAY, END, Span
 from churnvalue.config import Config
 from churnvalue.contacts import NO_ACTION, Contacts
 from churnvalue.decisions.assignment import HOLDOUT
+from churnvalue.decisions.places import places
 from churnvalue.evaluation.group_value import Happened
 from churnvalue.events.log import EventLog
 from churnvalue.jobs.answers import ANSWER_DAYS, ANSWERED, first_wait, rows_of_kinds
@@ -110,7 +111,7 @@ def happened(
 
     Margin and cost to serve as [value] has them: margin of the outcome's amounts, less the cost of each event.
     """
-    rows = pd.Index(log.customers.to_pandas()).get_indexer(plan["customer_id"])
+    rows = places(log, plan["customer_id"])
     outcome = config.outcome.kind
 
     def measured(columns: dict[str, Column], span: Span, known_before: int) -> dict[str, Floats]:
@@ -155,8 +156,8 @@ def happened(
 
 def answered(sends: pd.DataFrame, log: EventLog, outcome: str) -> Floats:
     """Return 1 for each send which the customer opened, clicked or followed by coming back within 7 days, else 0."""
-    rows = rows_of_kinds(log, (outcome, *ANSWERED), END)
-    customer = pd.Index(log.customers.to_pandas()).get_indexer(pd.Index(sends["customer_id"], dtype="str"))
+    customer = places(log, sends["customer_id"])
+    rows = rows_of_kinds(log, (outcome, *ANSWERED), END, customer)
     sent_at = sends["send_at"].dt.as_unit("us").astype("int64").to_numpy(np.int64)
-    waited = first_wait(customer.astype(np.int64), sent_at, customer_of(log, rows), log.event_time[rows])
+    waited = first_wait(customer, sent_at, customer_of(log, rows), log.event_time[rows])
     return np.asarray(waited < ANSWER_DAYS * DAY, dtype=np.float64)

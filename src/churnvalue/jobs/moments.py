@@ -10,6 +10,7 @@ from churnvalue import clock
 from churnvalue.clock import DAY
 from churnvalue.config import Config, FromColumn
 from churnvalue.contacts import NO_ACTION
+from churnvalue.decisions.places import places
 from churnvalue.decisions.sending.rules import Audience, SendRules
 from churnvalue.decisions.sending.schedule import SendPlan, plan_messages, schedule
 from churnvalue.events.log import MISSING, EventLog
@@ -41,10 +42,10 @@ def moments(
         cutoff: Sends go out in the seven days that start with it.
         past: Sends of earlier plans: those answered show which hours work.
     """
-    written = np.flatnonzero(plan["action"].to_numpy() != NO_ACTION)
+    written = np.flatnonzero(plan["action"] != NO_ACTION)
     scores = scores.iloc[written]
     customers = plan["customer_id"].iloc[written]
-    rows = pd.Index(log.customers.to_pandas()).get_indexer(customers)
+    rows = places(log, customers)
     activity = read_activity(log, config.outcome.kind, cutoff)
     response, learned = learn_response(log, config.outcome.kind, activity, past, cutoff)
     rates, fatigue = leaving_rates(log, cutoff)

@@ -11,11 +11,13 @@ import pandas as pd
 from churnvalue import clock
 from churnvalue.clock import DAY, HOUR, Micros
 from churnvalue.decisions.assignment import HOLDOUT
+from churnvalue.decisions.places import places
 from churnvalue.events.log import MISSING, EventLog
 from churnvalue.jobs.activity import Activity
 from churnvalue.jobs.answers import ANSWER_DAYS, ANSWERED, first_wait, last_before, rows_of_kinds
 from churnvalue.jobs.fatigue import SENT
 from churnvalue.jobs.outputs import PLAN, SENDS
+from churnvalue.jobs.ranges import ranges
 from churnvalue.language import _
 from churnvalue.storage import read_manifest, read_parquet
 from churnvalue.sweep import customer_of
@@ -68,9 +70,7 @@ def sends_of_plans(
     tables = [one.sends.assign(made=one.cutoff, propensity=_if_sent(one.sends)) for one in past]
     table = pd.concat(tables) if tables else pd.DataFrame(columns=[*_NEEDED, "made"])
     table = table[table["send_at"].notna()].drop_duplicates(["customer_id", "message", "channel", "send_at"])
-    customer = (
-        pd.Index(log.customers.to_pandas()).get_indexer(pd.Index(table["customer_id"], dtype="str")).astype(np.int64)
-    )
+    customer = places(log, table["customer_id"])
     at: Micros = np.asarray(table["send_at"].astype("datetime64[us, UTC]").astype("int64"), dtype=np.int64)
     over, known = at < cutoff - ANSWER_DAYS * DAY, customer >= 0
     kept = _latest(np.flatnonzero(over & known), at, customer)
@@ -81,7 +81,7 @@ def sends_of_plans(
     }
     table, customer, at = table.iloc[kept], customer[kept], at[kept]
     channel = table["channel"].to_numpy(dtype=object)
-    rows = rows_of_kinds(log, (outcome, *ANSWERED), cutoff)
+    rows = rows_of_kinds(log, (outcome, *ANSWERED), cutoff, customer)
     started = _started(log, customer, channel, at)
     delay = first_wait(customer, started, customer_of(log, rows), log.event_time[rows])
     delay = np.where(delay < ANSWER_DAYS * DAY, delay, np.nan)
@@ -125,7 +125,8 @@ def sends_of_log(log: EventLog, cutoff: int) -> tuple[SendLog, dict[str, int]]:
     sent, at = rows_of_kinds(log, (SENT,), cutoff), log.event_time
     over, named = at[sent] < cutoff - _ANSWER_HOURS * HOUR, log.channel.codes[sent] != MISSING
     usable = sent[over & named]
-    learned = usable[_latest(np.arange(len(usable)), at[usable], customer_of(log, usable))]
+    late = usable[_late(at[usable])]
+    learned = late[_latest(np.arange(len(late)), at[late], customer_of(log, late))]
     left_out = {
         _("the time to answer is not over"): int((~over).sum()),
         _("the log states no channel"): int((over & ~named).sum()),
@@ -133,7 +134,8 @@ def sends_of_log(log: EventLog, cutoff: int) -> tuple[SendLog, dict[str, int]]:
     }
     since = int(at[learned].min(initial=cutoff))
     sent = sent[at[sent] >= since]
-    delay = _answer_delays(log, sent, rows_of_kinds(log, ANSWERED, cutoff))[np.searchsorted(sent, learned)]
+    came = rows_of_kinds(log, ANSWERED, cutoff)
+    delay = _answer_delays(log, sent, came[at[came] >= since])[np.searchsorted(sent, learned)]
     names = np.array([*log.channel.names, None], dtype=object)
     sends = SendLog(
         customer_id=np.asarray(log.customers.take(customer_of(log, learned)).to_pandas(), dtype=object),
@@ -166,6 +168,12 @@ def _answer_delays(log: EventLog, sent: Ints, came: Ints) -> Floats:
     return delay
 
 
+def _late(times: Micros) -> npt.NDArray[np.bool_]:
+    """Which times are not before the 200,000th latest."""
+    most = min(MOST_SENDS, len(times))
+    return np.asarray(times >= np.partition(times, -most)[-most]) if most else np.zeros(0, dtype=bool)
+
+
 def _latest(rows: Ints, times: Micros, customer: Ints) -> Ints:
     """At most 200,000 of the rows: the latest, of the same moment by customer; in their order."""
     return np.sort(rows[np.lexsort((customer[rows], -times[rows]))[:MOST_SENDS]])
@@ -173,13 +181,14 @@ def _latest(rows: Ints, times: Micros, customer: Ints) -> Ints:
 
 def _seconds(log: EventLog, delay: Floats) -> Floats | None:
     """Delays in seconds; None where the log knows no seconds, so that all that is quick would look made by a machine."""
-    return delay / 1e6 if (log.event_time % _MINUTE != 0).any() else None
+    fine = any((part.event_time % _MINUTE != 0).any() for _, part in ranges(log))
+    return delay / 1e6 if fine else None
 
 
 def _started(log: EventLog, customer: Ints, channel: npt.NDArray[np.object_], planned: Micros) -> Micros:
     """When each message really went out: the first that the log holds within its hour, else as planned."""
     end = int(planned.max(initial=clock.BEGINNING)) + HOUR
-    rows = rows_of_kinds(log, (SENT,), end)
+    rows = rows_of_kinds(log, (SENT,), end, customer)
     width = len(log.channel.names) + 1
     own = customer * width + pd.Index(log.channel.names).get_indexer(pd.Index(channel)) + 1
     key = customer_of(log, rows) * width + log.channel.codes[rows] + 1

@@ -27,6 +27,12 @@ from churnvalue.language import _, spoken
 from churnvalue.progress import Stages
 from churnvalue.storage import read_manifest, read_parquet, staged
 
+# Columns of the scores: the others would only take memory.
+_PLANNED_BY = (
+    *("customer_id", "cutoff", "tier", "p_churn", "clv", "cost_to_serve"),
+    *("p_return_7d", "second_purchase_day"),
+)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -66,9 +72,10 @@ def plan(
     with stages.stage("reading the scores"):
         table = read_parquet(scores, SCORES)
         unexplained = table["drivers"].null_count == len(table)
-        scored = table.drop_columns(["drivers", "spend_drivers"]).to_pandas()
+        scored = table.select([name for name in _PLANNED_BY if name in table.column_names]).to_pandas()
         scored = scored.sort_values("customer_id", kind="stable", ignore_index=True)
         del table
+        _give_back()
         facts = read_manifest(scores)["facts"].get("score", {})
         require_project(facts, config.project, scores)
         past, unread = read_past_sends(measured)
@@ -82,8 +89,11 @@ def plan(
         log = read_log(config, cutoff)
     with stages.stage("learning what actions do"):
         knowledge = known(config, log, scored, cutoff, factors)
+        recalibration = applied(knowledge.effects, factors)
     with stages.stage("choosing actions"):
         retention = plan_retention(scored, config.retention, config.value, config.project, knowledge)
+        del knowledge
+        _give_back()
     with stages.stage("choosing the moments"):
         planned, said = moments(log, config, retention.plan, scored, cutoff, past)
         sends = planned.sends
@@ -109,7 +119,7 @@ def plan(
                 explore=config.retention.explore,
                 policy_version=POLICY_VERSION,
                 model_versions=facts.get("model_versions", {}),
-                recalibration=applied(knowledge.effects, factors),
+                recalibration=recalibration,
                 price=retention.price,
                 gap=retention.gap,
                 notes=list(notes),
@@ -123,6 +133,11 @@ def plan(
                 stage.parquet(REASONS, reasons)
             stage.text(EXPORT, export_text(sends))
     return Plan(retention.plan, sends, retention.curve, tiers.table, notes)
+
+
+def _give_back() -> None:
+    """Give memory back to the system that Arrow keeps when tables are gone: a gigabyte at millions of customers."""
+    pa.default_memory_pool().release_unused()
 
 
 def _sizes(plan: pd.DataFrame) -> tuple[str, ...]:

@@ -6,6 +6,8 @@ of habits and response, and its count shown.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +32,7 @@ _TIMES_NEXT = 10  # times as many events as the second most active
 _AT_TOP_A_DAY = 20
 _MOST_A_DAY = 300  # on half of the days on which it is active
 _ACTIVE_DAYS = 3
+_AT_ONCE = 1 << 20  # events
 
 TOO_MANY, CLOCKWORK, BURST = N_("too many events"), N_("regular clock"), N_("burst")
 
@@ -70,18 +73,15 @@ def machine_made(customer: npt.ArrayLike, event_time: Micros) -> MachineMade:
     Raises:
         DefinitionError: If the lengths differ.
     """
-    ids, codes = np.unique(np.asarray(customer), return_inverse=True)
-    if codes.shape != event_time.shape:
-        raise DefinitionError(
-            f"Each event must have one customer and one time, but {len(codes)} customers and {len(event_time)} times came. "
-            "Pass two columns of one table."
-        )
-    order = np.lexsort((event_time, codes))
-    who, times = codes[order], event_time[order]
-    too_many = _too_many(who, times, len(ids))[who]
-    fine_clock = len(np.unique(times % HOUR // _SECOND)) >= _FINE_CLOCK
-    clockwork = fine_clock & _clockwork(who, times, len(ids))[who]
-    burst = bool((times % _MINUTE != 0).any()) & _repeats_in_bursts(who, times)
+    who, times, order = _sorted(np.asarray(customer), event_time)
+    found = [_of_range(who[part], times[part]) for part in _ranges(who)]
+    events, active_days, crowded, by_clock, bursts, seconds, fine = (
+        np.concatenate(part) for part in zip(*found, strict=True)
+    )
+    too_many = _too_many(events, active_days, crowded)[who]
+    fine_clock = np.count_nonzero(seconds.reshape(len(found), -1).any(axis=0)) >= _FINE_CLOCK
+    clockwork = fine_clock & by_clock[who]
+    burst = fine.any() & bursts
     reasons = {TOO_MANY: too_many, CLOCKWORK: clockwork & ~too_many, BURST: burst & ~too_many & ~clockwork}
     mask = np.empty(len(who), dtype=bool)
     mask[order] = too_many | clockwork | burst
@@ -92,26 +92,66 @@ def machine_made(customer: npt.ArrayLike, event_time: Micros) -> MachineMade:
     )
 
 
-def _too_many(who: Ints, times: Micros, customers: int) -> Flags:
-    """Whether each customer makes more events than a person; shape (customers,). Events of one moment count once."""
+def _sorted(customer: npt.NDArray[Any], event_time: Micros) -> tuple[Ints, Micros, Ints | slice]:
+    """Return number of the customer and time of each event by both, and the order, everything where it is so already."""
+    if customer.shape != event_time.shape:
+        raise DefinitionError(
+            f"Each event must have one customer and one time, but {len(customer)} customers and {len(event_time)} times came. "
+            "Pass two columns of one table."
+        )
+    if customer.dtype.kind == "i":
+        new = customer[1:] != customer[:-1]
+        if (customer[1:] >= customer[:-1]).all() and (new | (event_time[1:] >= event_time[:-1])).all():
+            return np.cumsum(np.r_[False, new][: len(customer)]), event_time, slice(None)
+    codes = np.unique(customer, return_inverse=True)[1]
+    order = np.lexsort((event_time, codes))
+    return codes[order], event_time[order], order
+
+
+def _ranges(who: Ints) -> list[slice]:
+    """Return events in ranges of about a million, no customer's in two of them; one range where there are none."""
+    edges = np.unique(np.searchsorted(who, who[::_AT_ONCE]))
+    return [slice(*pair) for pair in pairwise([*edges.tolist(), len(who)])] or [slice(0)]
+
+
+def _of_range(who: Ints, times: Micros) -> tuple[npt.NDArray[np.generic], ...]:
+    """What tells machines, of all events of some customers.
+
+    Events (those of one moment once), days with any, days with very many, and whether they run by a clock, by customer;
+    whether each event repeats another in a burst; the seconds of the hour that there are, shape (3600,); whether any time
+    is finer than a minute, shape (1,).
+    """
+    who = who - who[:1]
+    customers = int(who.max(initial=-1)) + 1
+    second = times % HOUR // _SECOND
     moments = np.r_[True, (np.diff(who) != 0) | (np.diff(times) != 0)][: len(who)]
-    events = np.bincount(who[moments], minlength=customers)
     active, a_day = _grouped(who[moments], times[moments] // DAY)
-    active_days = np.bincount(active, minlength=customers)
-    crowded = np.bincount(active[a_day >= _MOST_A_DAY], minlength=customers)
+    return (
+        np.bincount(who[moments], minlength=customers),
+        np.bincount(active, minlength=customers),
+        np.bincount(active[a_day >= _MOST_A_DAY], minlength=customers),
+        _clockwork(who, times, second),
+        _repeats_in_bursts(who, times),
+        np.bincount(second, minlength=HOUR // _SECOND) > 0,
+        np.array([(times % _MINUTE != 0).any()]),
+    )
+
+
+def _too_many(events: Ints, active_days: Ints, crowded: Ints) -> Flags:
+    """Whether each customer makes more events than a person; shape (customers,). ``crowded``: days with very many."""
     flags = (active_days >= _ACTIVE_DAYS) & (2 * crowded >= active_days)
-    if customers >= _FEWEST_CUSTOMERS:
+    if len(events) >= _FEWEST_CUSTOMERS:
         apart = events >= np.maximum(_TIMES_NEXT * np.partition(events, -2)[-2], _SHARE_OF_LOG * events.sum())
         flags |= apart & (events >= _AT_TOP_A_DAY * active_days)
     return np.asarray(flags)
 
 
-def _clockwork(who: Ints, times: Micros, customers: int) -> Flags:
-    """Whether each customer's events run by a clock; shape (customers,)."""
+def _clockwork(who: Ints, times: Micros, second: Ints) -> Flags:
+    """Whether each customer's events run by a clock; shape (customers,). ``second`` of the hour of each event."""
+    customers = int(who.max(initial=-1)) + 1
     hours = np.bincount(
         _grouped(who, times // HOUR)[0], minlength=customers
     )  # repeats in one hour say nothing of a clock
-    second = times % HOUR // _SECOND
     same_second = _largest_group(who, second, customers)
     follows = np.diff(who) == 0
     gaps, owner = np.diff(times)[follows], who[1:][follows]
