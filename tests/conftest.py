@@ -1,5 +1,9 @@
 """Small logs written as text tables and read the real way: a file, a configuration, the engine."""
 
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when libraries start: the other cores are busy with other tests
+
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
@@ -19,10 +23,13 @@ from churnvalue.features import expand
 from churnvalue.sweep import compile_measures, sweep
 from churnvalue.views import Column, evaluate, measures
 from postgres_server import postgres as postgres
+from small_spark import spark_ends as spark_ends
 
 # Files that need the same expensive fixture: one worker runs them all, so that it is built once.
 TOGETHER = {
     "shop": (
+        "test_spark",
+        "test_spark_scores",
         "test_main_job",
         "test_hard_plans",
         "test_score",
@@ -30,15 +37,17 @@ TOGETHER = {
         "test_realised",
         "test_belongs",
         "test_later_reasons",
-        "test_spark_scores",
+        "test_columns",
+        "test_spoken_korean",
     ),
     "faults": ("test_faults_of_models", "test_faults_of_processes", "test_faults_of_registry", "test_hostile_log"),
 }
 # Files that take longest, longest first; the others are short.
 LONGEST = (
-    "test_spark",
     *TOGETHER["shop"],
     *TOGETHER["faults"],
+    "test_next_purchase",
+    "test_learning",
     "test_pipelines",
     "test_contract",
     "test_cli",

@@ -3,7 +3,12 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from os import cpu_count
+from typing import ParamSpec, TypeVar
 
+from threadpoolctl import threadpool_limits
+
+Given = ParamSpec("Given")
+Said = TypeVar("Said")
 _WORTH_A_THREAD = 50_000  # values; fewer are done before a second thread has started
 
 
@@ -31,3 +36,13 @@ def at_edges(work: Callable[[int, int], object], edges: Sequence[int]) -> None:
         return
     with ThreadPoolExecutor(len(edges) - 1) as pool:
         list(pool.map(work, edges[:-1], edges[1:]))
+
+
+def one_thread_of_algebra(function: Callable[Given, Said]) -> Callable[Given, Said]:
+    """Let the linear algebra inside of a function run on one thread.
+
+    Matrices of models are small: more threads spend their time waiting for each other, and the last digits of a sum would depend
+    on how many there are.
+    """
+    limited: Callable[Given, Said] = threadpool_limits.wrap(limits=1, user_api="blas")(function)
+    return limited

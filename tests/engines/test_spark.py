@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import small_spark
 from churnvalue import clock
 from churnvalue.config import Config, parse_config
 from churnvalue.engines import open_log, read_log
@@ -31,10 +32,11 @@ pyspark = pytest.importorskip("pyspark", reason="PySpark is not installed: pip i
 if shutil.which("java") is None:
     pytest.skip("there is no Java", allow_module_level=True)
 
+pytestmark = pytest.mark.usefixtures("spark_ends")
 CUTOFF = "2020-04-05"
 # Planning and compiling take most of the time of tiny logs; one test does both as Spark does by itself.
 QUICK = {"spark.sql.adaptive.enabled": "false", "spark.sql.codegen.wholeStage": "false"}
-SPARK = {"master": "local[2]", "conf": {"spark.sql.shuffle.partitions": "2", "spark.driver.memory": "512m", **QUICK}}
+SPARK = {**small_spark.SPARK, "conf": {**small_spark.SPARK["conf"], **QUICK}}
 CHOICES: dict[str, list[Any]] = {
     "kind": ["purchase", "return", "never_seen"],
     "days": [1, 30],
@@ -89,16 +91,6 @@ IDS = [
     None,
     "O'Neil`s",
 ]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def stopped() -> Iterator[None]:
-    """Spark ends with the module: its memory is wanted by others."""
-    yield
-    from pyspark.sql import SparkSession
-
-    if session := SparkSession.getActiveSession():
-        session.stop()
 
 
 def orders() -> pd.DataFrame:

@@ -11,8 +11,7 @@ from small_shop import AS_OF_DATE
 from churnvalue.jobs.champions import load_champions
 from churnvalue.jobs.score import score
 from churnvalue.storage import read_manifest
-
-SPARK = {"master": "local[2]", "conf": {"spark.sql.shuffle.partitions": "2", "spark.driver.memory": "512m"}}
+from small_spark import SPARK
 
 
 def test_champions_travel_as_text(shop):

@@ -9,6 +9,7 @@ import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -91,6 +92,19 @@ class SparkTables:
             rows = self._chunks.mapInArrow(_Work(self.facts, _Tables(function, schema)), from_arrow_schema(schema))
             rows.write.mode("overwrite").parquet(folder)
 
+    def each(self, function: Callable[[EventLog], Said]) -> list[Said]:
+        """Return what a function says of the log of each chunk, in their order."""
+        with _named_errors():
+            return [pickle.loads(row["answer"]) for row in self.answers(_OfLog(function)).collect()]
+
+    def shared_folder(self, folder: str) -> Path | None:
+        """Return the path of what Spark takes for a folder; None if it is of a store that only Spark writes to."""
+        context = self._chunks.sparkSession.sparkContext
+        path = context._jvm.org.apache.hadoop.fs.Path(folder)  # noqa: SLF001 – the only way to ask Hadoop
+        with _named_errors():
+            system = path.getFileSystem(context._jsc.hadoopConfiguration())  # noqa: SLF001
+            return Path(system.makeQualified(path).toUri().getPath()) if system.getScheme() == "file" else None
+
     def answers(self, function: Callable[[Chunk, Facts], Said]) -> Any:
         """Return a DataFrame with what a function returns for each chunk, pickled, in a column ``answer``."""
         return self._chunks.mapInArrow(_Work(self.facts, _Pickled(function)), "answer binary")
@@ -105,11 +119,8 @@ class SparkStream(LogStream):
 
     def each(self, function: Callable[[EventLog], Said]) -> Iterator[Said]:
         """Give what a function says of the log of each chunk, in the order of customers; it goes to the executors."""
-        with _named_errors():
-            rows = self._tables.answers(_Told(function)).collect()
         kept = 0
-        for row in rows:
-            seen, answer = pickle.loads(row["answer"])
+        for seen, answer in self._tables.each(_Told(function)):
             kept += seen
             yield answer
         self._kept = kept
@@ -197,13 +208,20 @@ class _Tables:
 
 
 @dataclass(frozen=True)
+class _OfLog:
+    function: Callable[[EventLog], Any]
+
+    def __call__(self, chunk: Chunk, facts: Facts) -> Any:
+        return self.function(chunk.log(facts))
+
+
+@dataclass(frozen=True)
 class _Told:
-    """How many rows of a chunk are no repeated delivery, and what a function says of its log."""
+    """How many rows of a log are no repeated delivery, and what a function says of it."""
 
     function: Callable[[EventLog], Any]
 
-    def __call__(self, chunk: Chunk, facts: Facts) -> tuple[int, Any]:
-        log = chunk.log(facts)
+    def __call__(self, log: EventLog) -> tuple[int, Any]:
         return int(log.lines.sum()), self.function(log)
 
 

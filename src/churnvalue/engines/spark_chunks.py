@@ -1,4 +1,4 @@
-"""What an executor does with its share of the events: spread over chunks of customers, and put together as one. Knows nothing of Spark.
+"""What an executor does with its share of the events: spread them over chunks, put a chunk together. Knows nothing of Spark.
 
 Events move as blocks: those of one chunk that a task came upon, coded, as one stream of Arrow. So a shuffle handles a few thousand
 values instead of every event, and nobody sorts text.
@@ -75,7 +75,7 @@ def _bytes(events: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, events.schema) as writer:
         writer.write_table(events)
-    return sink.getvalue().to_pybytes()
+    return bytes(sink.getvalue())
 
 
 def _coded(table: pa.Table, names: Mapping[str, Sequence[str]]) -> pa.Table:

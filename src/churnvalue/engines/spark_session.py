@@ -114,27 +114,32 @@ class SparkSources:
         from pyspark.errors import PySparkException
 
         try:
-            frame = self._opened(source)
+            frame, naive = self._opened(source)
         except PySparkException as error:
             raise SourceError(f"{source} must be readable, but: {said(error)}") from error
         view = f"churnvalue_source_{next(self._views)}"
         frame.createOrReplaceTempView(view)
-        return ibis.table({field.name: _kind(field.dataType) for field in frame.schema.fields}, name=view)
+        kinds = {field.name: _kind(field.dataType) for field in frame.schema.fields}
+        return ibis.table(kinds | dict.fromkeys(naive, dt.timestamp), name=view)
 
-    def _opened(self, source: str) -> Any:
+    def _opened(self, source: str) -> tuple[Any, frozenset[str]]:
+        """Return a source as a DataFrame, and which of its instants are times without a zone, held as if they were of UTC."""
         if source.startswith(_TABLE):
-            return self._table(source.removeprefix(_TABLE))
+            return self._table(source.removeprefix(_TABLE)), frozenset()
         if "://" in source:
             kind = file_format([Path(source)], source)
             separator = "\t" if ".tsv" in Path(source).suffixes else ","
             if kind == "csv":
-                return self._session.read.options(**_CSV, sep=separator, enforceSchema=False).csv(source)
-            return self._session.read.option("mergeSchema", True).parquet(source)
+                return self._session.read.options(**_CSV, sep=separator, enforceSchema=False).csv(source), frozenset()
+            return self._parquet(source)
         paths = matching(self._folder, source)
         hidden = [path.name for path in paths if path.name.startswith(("_", "."))]
         if hidden:
             raise SourceError(f"Spark reads no file whose name starts with _ or ., but {hidden[0]} came. Rename it.")
-        return self._parquet(paths) if file_format(paths, source) == "parquet" else self._csv(paths)
+        if file_format(paths, source) != "parquet":
+            return self._csv(paths), frozenset()
+        frame, naive = self._parquet(*map(_url, paths))
+        return _of_nanoseconds(frame, naive, pq.read_schema(paths[0]))
 
     def _table(self, name: str) -> Any:
         if not self._session.catalog.tableExists(name):
@@ -142,17 +147,18 @@ class SparkSources:
             raise SourceError(f"Spark must know the table '{name}', but does not.{near_match(name, tables)}")
         return self._session.table(name)
 
-    def _parquet(self, paths: list[Path]) -> Any:
-        from pyspark.sql import functions as F  # noqa: N812 – as Spark's own documents do
+    def _parquet(self, *urls: str) -> tuple[Any, frozenset[str]]:
+        """Return Parquet files. Times without a zone are read as instants: Spark would take longer to cast than to read them."""
+        from pyspark.sql.types import StructField, StructType, TimestampNTZType, TimestampType
 
-        frame = self._session.read.option("mergeSchema", True).parquet(*map(_url, paths))
-        for field in pq.read_schema(paths[0]):
-            if pa.types.is_timestamp(field.type) and field.type.unit == "ns":
-                own = _quoted(field.name)
-                times = F.expr(f"timestamp_micros(({own} + if({own} < 0, -500, 500)) div 1000)")  # rounded as by DuckDB
-                times = times if field.type.tz else times.cast("timestamp_ntz")
-                frame = frame.withColumn(field.name, times)
-        return frame
+        frame = self._session.read.option("mergeSchema", True).parquet(*urls)
+        kinds = {field.name: field.dataType for field in frame.schema.fields}
+        naive = frozenset(name for name, kind in kinds.items() if isinstance(kind, TimestampNTZType))
+        if naive:
+            read = kinds | dict.fromkeys(naive, TimestampType())
+            schema = StructType([StructField(name, kind) for name, kind in read.items()])
+            frame = self._session.read.schema(schema).parquet(*urls)
+        return frame, naive
 
     def _csv(self, paths: list[Path]) -> Any:
         """Return CSV files, each by its own header; DuckDB tells how they are written, so that both engines read the same."""
@@ -172,7 +178,7 @@ class SparkSources:
         return whole
 
     def _register(self, name: str, expression: str, kind: str) -> None:
-        from pyspark.sql import functions as F  # noqa: N812
+        from pyspark.sql import functions as F  # noqa: N812 – as Spark's own documents do
 
         self._session.udf.register(name, F.arrow_udf(by_duckdb(expression), kind))
 
@@ -208,6 +214,20 @@ def _session(settings: Spark) -> Any:
         if key in _MEANING or session.conf.isModifiable(key):
             session.conf.set(key, value)
     return session
+
+
+def _of_nanoseconds(frame: Any, naive: frozenset[str], schema: pa.Schema) -> tuple[Any, frozenset[str]]:
+    """Return a DataFrame with times in place of nanoseconds, rounded as by DuckDB, and which of all times have no zone."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    for field in schema:
+        if pa.types.is_timestamp(field.type) and field.type.unit == "ns":
+            own = _quoted(field.name)
+            frame = frame.withColumn(
+                field.name, F.expr(f"timestamp_micros(({own} + if({own} < 0, -500, 500)) div 1000)")
+            )
+            naive = naive if field.type.tz else naive | {field.name}
+    return frame, naive
 
 
 def _kind(spark: Any) -> dt.DataType:

@@ -17,6 +17,7 @@ from churnvalue.evaluation.metrics import paired_bootstrap
 from churnvalue.jobs.learning import assess
 from churnvalue.jobs.material import definitions, gather
 from churnvalue.language import spoken
+from churnvalue.parallel import one_thread_of_algebra
 from churnvalue.progress import Stages
 from churnvalue.storage import staged
 
@@ -38,6 +39,7 @@ class Backtest:
 
 
 @spoken
+@one_thread_of_algebra
 def backtest(config: Config, out: Path | None = None, stages: Stages | None = None) -> Backtest:
     """Return how the models would have done at the newest past cutoffs, each learnt from what had closed before it.
 

@@ -22,6 +22,7 @@ from churnvalue.jobs.happened import CarriedOut, answered, carried_out, happened
 from churnvalue.jobs.outputs import MEASURE, PLAN, SCORES, SENDS
 from churnvalue.jobs.verdict import no_lesson, verdict
 from churnvalue.language import _, spoken
+from churnvalue.parallel import one_thread_of_algebra
 from churnvalue.progress import Stages
 from churnvalue.storage import read_manifest, read_parquet, staged
 
@@ -64,6 +65,7 @@ class Measurement:
 
 
 @spoken
+@one_thread_of_algebra
 def measure(
     config: Config,
     plan: Path,

@@ -24,6 +24,7 @@ from churnvalue.jobs.outputs import CURVE, EXPORT, PLAN, PORTFOLIOS, REASONS, SC
 from churnvalue.jobs.past_sends import read_past_sends
 from churnvalue.jobs.reasons import reasons_of_planned
 from churnvalue.language import _, spoken
+from churnvalue.parallel import one_thread_of_algebra
 from churnvalue.progress import Stages
 from churnvalue.storage import read_manifest, read_parquet, staged
 
@@ -46,6 +47,7 @@ class Plan:
 
 
 @spoken
+@one_thread_of_algebra
 def plan(
     config: Config,
     scores: Path,

@@ -23,6 +23,7 @@ from churnvalue.jobs.drift import Watch
 from churnvalue.jobs.outputs import FEATURES, SCORES
 from churnvalue.jobs.scoring import MOST_EXPLAINED, Reasons, Said, say
 from churnvalue.language import _, named, spoken
+from churnvalue.parallel import one_thread_of_algebra
 from churnvalue.progress import Stages
 from churnvalue.storage import read_manifest, read_parquet, staged
 from churnvalue.timing import next_purchase_serving
@@ -49,6 +50,7 @@ SCHEMA = pa.schema(
 
 
 @spoken
+@one_thread_of_algebra
 def score(  # noqa: PLR0913 – it takes what the command takes
     config: Config,
     as_of: str | None = None,

@@ -19,6 +19,7 @@ from churnvalue.jobs.registration import SUMMARY, inputs_of, record_of, take_up
 from churnvalue.jobs.sampling import read_to_learn
 from churnvalue.jobs.summary import summarise
 from churnvalue.language import N_, _, spoken
+from churnvalue.parallel import one_thread_of_algebra
 from churnvalue.progress import Stages
 from churnvalue.storage import staged
 from churnvalue.tracking.records import Entered, Record, enter, forget, keeping, kept_records
@@ -36,6 +37,7 @@ class Training:
 
 
 @spoken
+@one_thread_of_algebra
 def train(
     config: Config,
     as_of: str | None = None,
