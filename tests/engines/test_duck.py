@@ -7,6 +7,8 @@ from typing import Any
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from churnvalue import clock
@@ -228,6 +230,14 @@ def test_duckdb_sources_that_cannot_be_read(tmp_path: Path, source: str, message
     (tmp_path / "broken.duckdb").write_bytes(b"no data base" * 1000)
     with pytest.raises(SourceError, match=message):
         read(tmp_path, source)
+
+
+def test_a_file_with_a_broken_schema_of_arrow_is_no_trace(tmp_path: Path) -> None:
+    table = pa.table({"customer_id": ["a"], "event_time": ["2024-01-01"]})
+    junk = {b"ARROW:schema": b"bm8gc2NoZW1hIGF0IGFsbA=="}
+    pq.write_table(table.replace_schema_metadata(junk), tmp_path / "log.parquet", store_schema=False)
+    with pytest.raises(SourceError, match="log.parquet must be readable, but: "):
+        read(tmp_path, "log.parquet")
 
 
 def test_a_duckdb_file_is_only_read(tmp_path: Path) -> None:

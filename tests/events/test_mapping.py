@@ -328,6 +328,14 @@ def test_typed_amounts_that_are_no_money_are_quarantined(parquet: LogFrom) -> No
     assert log.account.quarantined == {"amount is not a finite number": 2, "amount beyond a trillion": 1}
 
 
+def test_nan_is_found_in_a_file_whose_statistics_leave_it_out(parquet: LogFrom) -> None:
+    amounts = pa.array([float("nan"), 2.0, 1.0], pa.float64())  # the file says: from 1 to 2
+    log = parquet({"customer_id": list("abc"), "event_time": [NOON] * 3, "n": amounts}, amount="n")
+    assert log.account.quarantined == {"amount is not a finite number": 1}
+    log = parquet({"customer_id": amounts, "event_time": [NOON] * 3})
+    assert log.account.quarantined == {"no customer id": 1}
+
+
 def test_quantities_that_are_no_numbers_are_quarantined(parquet: LogFrom) -> None:
     quantities = pa.array([float("nan"), float("inf"), 1e308, 1.0, None], pa.float64())
     log = parquet({"customer_id": list("abcde"), "event_time": [NOON] * 5, "n": quantities}, quantity="n")

@@ -154,7 +154,7 @@ class Session:
                 table = self._fetched(source, columns)
             else:
                 table = self._table(source) if source.startswith(_DUCKDB) else self._files(source, columns or ())
-        except (duckdb.Error, pa.ArrowException) as error:
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
             raise SourceError(f"{masked(source)} must be readable, but: {first_line(error)}") from error
         # Ibis knows no aware times of nanoseconds; microseconds are enough.
         finer = {name: "timestamp('UTC')" for name, kind in table.schema().items() if "TIMESTAMPTZ_NS" in str(kind)}
@@ -180,7 +180,8 @@ class Session:
         # DuckDB asks for the name as it was given, and once more for the file that it found.
         self._files_opened += [*names, *map(str, paths)]
         if file_format(paths, source) == "parquet":
-            table = self._backend.read_parquet(names, union_by_name=True)
+            # The statistics of a file leave NaN out; unless it is told, DuckDB takes that to mean that there is none.
+            table = self._backend.read_parquet(names, union_by_name=True, can_have_nan=True)
             require_alike(paths, columns)
             return table
         table = self._backend.read_csv(names, all_varchar=True, header=True, union_by_name=True)

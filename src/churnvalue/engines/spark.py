@@ -100,9 +100,9 @@ class SparkTables:
     def shared_folder(self, folder: str) -> Path | None:
         """Return the path of what Spark takes for a folder; None if it is of a store that only Spark writes to."""
         context = self._chunks.sparkSession.sparkContext
-        path = context._jvm.org.apache.hadoop.fs.Path(folder)  # noqa: SLF001 – the only way to ask Hadoop
+        path = context._jvm.org.apache.hadoop.fs.Path(folder)
         with _named_errors():
-            system = path.getFileSystem(context._jsc.hadoopConfiguration())  # noqa: SLF001
+            system = path.getFileSystem(context._jsc.hadoopConfiguration())
             return Path(system.makeQualified(path).toUri().getPath()) if system.getScheme() == "file" else None
 
     def answers(self, function: Callable[[Chunk, Facts], Said]) -> Any:

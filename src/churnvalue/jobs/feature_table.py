@@ -97,6 +97,7 @@ def _replaced(folder: Path) -> Iterator[Path]:
     """Give a draft whose files under ``whole`` take the place of ``folder`` once the block ends without an error."""
     draft = temporary_path(folder.parent, folder.name, "draft")
     with writing(folder):
+        shutil.rmtree(draft, ignore_errors=True)
         (draft / _WHOLE).mkdir(parents=True)
         try:
             yield draft
