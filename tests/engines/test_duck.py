@@ -1,5 +1,6 @@
 """Sources of every sort through DuckDB, and what is said of those that cannot be read."""
 
+import base64
 import gzip
 from collections.abc import Callable
 from pathlib import Path
@@ -234,9 +235,9 @@ def test_duckdb_sources_that_cannot_be_read(tmp_path: Path, source: str, message
 
 def test_a_file_with_a_broken_schema_of_arrow_is_no_trace(tmp_path: Path) -> None:
     table = pa.table({"customer_id": ["a"], "event_time": ["2024-01-01"]})
-    junk = {b"ARROW:schema": b"bm8gc2NoZW1hIGF0IGFsbA=="}
+    junk = {b"ARROW:schema": base64.b64encode(b"\xff\xff\xff\xff\x10\x00\x00\x00" + b"no schema at all")}
     pq.write_table(table.replace_schema_metadata(junk), tmp_path / "log.parquet", store_schema=False)
-    with pytest.raises(SourceError, match="log.parquet must be readable, but: "):
+    with pytest.raises(SourceError, match="must be readable, but: "):
         read(tmp_path, "log.parquet")
 
 
