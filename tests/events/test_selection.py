@@ -1,9 +1,9 @@
-"""The log of some customers holds their events and nothing else."""
+"""Customers are found where they stand; the log of some of them holds their events and nothing else."""
 
 import numpy as np
 import pandas as pd
 
-from churnvalue.events.selection import of_customers
+from churnvalue.events.selection import of_customers, places
 
 ROWS = """
 customer_id event_time        known_at          amount channel category
@@ -39,3 +39,17 @@ def test_what_is_held_once_stays_held_once(log_from) -> None:
 
 def test_nobody(log_from) -> None:
     assert len(of_customers(log_from(ROWS), np.zeros(3, dtype=bool))) == 0
+
+
+def test_places_by_hand(log_from):
+    log = log_from("""
+customer_id event_time
+b           2024-01-01
+00123       2024-01-01
+a           2024-01-01
+""")
+    assert log.customers.to_pylist() == ["00123", "a", "b"]
+    asked = pd.Series(["b", "123", None, "00123", "b"], index=[9, 8, 7, 6, 5])
+    assert places(log, asked).tolist() == [2, -1, -1, 0, 2]
+    assert places(log, pd.concat([pd.Series(["a"]), pd.Series(["z"])])).tolist() == [1, -1]
+    assert places(log, pd.Index([], dtype="str")).tolist() == []

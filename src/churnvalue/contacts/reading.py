@@ -18,6 +18,7 @@ from churnvalue.engines.session import Session, first_line
 from churnvalue.errors import SourceError
 from churnvalue.events.account import Account
 from churnvalue.events.log import EventLog
+from churnvalue.events.selection import places
 from churnvalue.language import N_
 
 NO_ACTION = N_("none")
@@ -72,8 +73,7 @@ def read_contacts(config: Config, log: EventLog, as_of: int | None = None) -> Co
     frame = _frame(arrow, config.contacts.control)
     _require_bounds(frame)
     frame["redeemed"] = frame["redeemed"].astype("boolean")
-    known = pd.Index(log.customers.to_pandas())
-    strangers = int((~pd.Index(frame["customer_id"].unique()).isin(known)).sum())
+    strangers = int((places(log, pd.Index(frame["customer_id"].unique())) < 0).sum())
     stated = {NO_ACTION if one == config.contacts.control else one: p for one, p in config.contacts.propensity.items()}
     return Contacts(frame, found, strangers, stated)
 

@@ -12,10 +12,10 @@ import pandas as pd
 
 from churnvalue import clock
 from churnvalue.config import Value
-from churnvalue.decisions.places import places
 from churnvalue.decisions.tiers import BELOW_ZERO, ELITE, MOST_VALUABLE, STEADY, TIERS, TierRules, places_of
 from churnvalue.errors import OutputError
 from churnvalue.events.log import EventLog
+from churnvalue.events.selection import places
 from churnvalue.language import N_, _
 from churnvalue.sweep import compile_measures, sweep
 from churnvalue.views import Events, Stream

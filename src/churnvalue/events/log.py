@@ -13,6 +13,7 @@ from churnvalue.language import _
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int16] | npt.NDArray[np.int32]
 MISSING = -1
+_AT_ONCE = 1_000_000  # events
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ class EventLog:
     @property
     def days_only(self) -> bool:
         """Whether every time is a midnight: the log knows the day, not the hour."""
-        return bool((self.wall_clock % DAY == 0).all())
+        parts = range(0, len(self), _AT_ONCE)  # the first one that knows an hour ends it
+        return all(bool((self.wall_clock[first : first + _AT_ONCE] % DAY == 0).all()) for first in parts)
 
     def pays(self, kind: str) -> bool:
         """Whether any event of ``kind`` carries money; amounts that are all 0 say nothing of it."""

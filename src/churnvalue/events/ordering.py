@@ -108,7 +108,7 @@ class Places:
         if not len(customers):
             return
         begin = np.concatenate(([0], np.cumsum(np.diff(self._start)[customers])))
-        order = np.empty(begin[-1], dtype=np.int64)
+        order = np.empty(begin[-1], dtype=np.int32)
         in_parts(partial(_argsort, customers, self._start, begin, time, order), len(customers), len(order))
         for column in map(_as_bytes, self._columns.values()):
             rearrange = partial(_rearrange, column, customers, self._start, begin, order)

@@ -15,7 +15,6 @@ from churnvalue.events.handover import Batches, Facts
 from churnvalue.events.log import EventLog
 
 EVENTS_A_CHUNK = 8_000_000  # about 40 bytes each while they are put in order
-EVENTS_AT_ONCE = 4 * EVENTS_A_CHUNK  # of a log that is wanted whole: fewer are not worth a detour over the disk
 
 
 Said = TypeVar("Said")
@@ -41,7 +40,9 @@ class LogStream:
 
     def whole(self) -> EventLog:
         """Return the log of all customers."""
-        return replace(concatenated(self.chunks(EVENTS_AT_ONCE)), account=self.account)
+        # Where the place of every event is known, the log grows in place; else it is put together from chunks.
+        events = EVENTS_A_CHUNK if self.facts.events is None else max(1, self.facts.rows)
+        return replace(concatenated(self.chunks(events)), account=self.account)
 
     def chunks(self, events: int = EVENTS_A_CHUNK) -> Iterator[EventLog]:
         """Give logs of ranges of customers, in the order of their ids, of about ``events`` each.

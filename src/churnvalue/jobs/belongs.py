@@ -10,6 +10,7 @@ from churnvalue import clock
 from churnvalue.clock import DAY
 from churnvalue.errors import OutputError
 from churnvalue.events.log import EventLog
+from churnvalue.events.selection import places
 from churnvalue.language import _
 
 
@@ -56,7 +57,7 @@ def require_same_scores(scores: pd.DataFrame, plan: pd.DataFrame, folder: Path) 
 
 def strangers(ids: pd.Series, log: EventLog) -> int:
     """Return how many customers the log does not know."""
-    return int((~ids.isin(log.customers.to_pandas())).sum())
+    return int((places(log, ids) < 0).sum())
 
 
 def doubts(scores: pd.DataFrame, log: EventLog, cutoff: int) -> tuple[str, ...]:

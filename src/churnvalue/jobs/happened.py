@@ -11,9 +11,9 @@ from churnvalue.clock import DAY, END, Span
 from churnvalue.config import Config
 from churnvalue.contacts import NO_ACTION, Contacts
 from churnvalue.decisions.assignment import HOLDOUT
-from churnvalue.decisions.places import places
 from churnvalue.evaluation.group_value import Happened
 from churnvalue.events.log import EventLog
+from churnvalue.events.selection import places
 from churnvalue.jobs.answers import ANSWER_DAYS, ANSWERED, first_wait, rows_of_kinds
 from churnvalue.language import N_, _
 from churnvalue.sweep import compile_measures, customer_of, sweep

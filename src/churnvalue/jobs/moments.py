@@ -10,10 +10,10 @@ from churnvalue import clock
 from churnvalue.clock import DAY
 from churnvalue.config import Config, FromColumn
 from churnvalue.contacts import NO_ACTION
-from churnvalue.decisions.places import places
 from churnvalue.decisions.sending.rules import Audience, SendRules
 from churnvalue.decisions.sending.schedule import SendPlan, plan_messages, schedule
 from churnvalue.events.log import MISSING, EventLog
+from churnvalue.events.selection import places
 from churnvalue.jobs.activity import read_activity
 from churnvalue.jobs.fatigue import SENT, UNSUBSCRIBED, leaving_rates, told
 from churnvalue.jobs.past_sends import PastSends

@@ -11,8 +11,8 @@ import pandas as pd
 from churnvalue import clock
 from churnvalue.clock import DAY, HOUR, Micros
 from churnvalue.decisions.assignment import HOLDOUT
-from churnvalue.decisions.places import places
 from churnvalue.events.log import MISSING, EventLog
+from churnvalue.events.selection import places
 from churnvalue.jobs.activity import Activity
 from churnvalue.jobs.answers import ANSWER_DAYS, ANSWERED, first_wait, last_before, rows_of_kinds
 from churnvalue.jobs.fatigue import SENT
