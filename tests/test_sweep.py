@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churnvalue import clock, sweep
+from churnvalue import clock, parallel, sweep
 from churnvalue.events.log import EventLog
 from churnvalue.views import Column, Future, History, Measure, Statistic
 
@@ -169,21 +169,10 @@ def test_threads_do_not_change_a_byte(log_from: Callable[..., EventLog], monkeyp
     span = clock.before(clock.micros("2011-03-10"))
     alone = sweep.sweep(log, program, span, span.end)
     for threads in (2, 3, 7):
-        monkeypatch.setattr(sweep, "_ROWS_A_THREAD", 1)
-        monkeypatch.setattr(sweep, "cpu_count", lambda threads=threads: threads)
+        monkeypatch.setattr(parallel, "_WORTH_A_THREAD", 1)
+        monkeypatch.setattr(parallel, "cpu_count", lambda threads=threads: threads)
         split = sweep.sweep(log, program, span, span.end)
         assert [values.tobytes() for values in split.values()] == [values.tobytes() for values in alone.values()]
-
-
-def test_slot_counts(log: EventLog) -> None:
-    counts = sweep.slot_counts(log, "purchase", clock.before(clock.micros(CUTOFF)), clock.micros(CUTOFF))
-    assert counts.shape == (3, 168)
-    assert counts.sum(axis=1).tolist() == [4.0, 0.0, 0.0]
-    assert np.flatnonzero(counts[0]).tolist() == [30, 42, 120, 132]  # Tuesday 6 and 18, Saturday 0 and 12 o'clock
-
-
-def test_slot_counts_of_a_kind_that_is_not_there(log: EventLog) -> None:
-    assert not sweep.slot_counts(log, "never_seen", clock.before(clock.END), clock.END).any()
 
 
 def test_the_statistics_of_the_kernel_are_those_of_the_views() -> None:

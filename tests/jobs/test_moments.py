@@ -17,7 +17,7 @@ from churnvalue.jobs.moments import moments
 from churnvalue.jobs.past_sends import PastSends, read_past_sends, sends_of_log, sends_of_plans
 from churnvalue.jobs.responses import learn_response, said
 from churnvalue.storage import staged
-from churnvalue.sweep import slot_counts
+from churnvalue.sweep import customer_of, rows_of
 
 CUTOFF = micros("2024-03-01")
 ALL_HOURS = "f" * 42
@@ -134,7 +134,8 @@ def test_activity_agrees_with_the_sweep_and_a_habit_knows_nothing_later(log_from
     log, cutoff = log_from(rows), micros("2024-01-01")
     activity = read_activity(log, "purchase", CUTOFF)
     assert activity.notes == ()
-    every = slot_counts(log, "visit", clock.before(cutoff), cutoff)
+    every, visits = np.zeros((50, 168)), rows_of(log, "visit", clock.before(cutoff), cutoff)
+    np.add.at(every, (customer_of(log, visits), clock.hour_of_week(log.wall_clock[visits])), 1.0)
     asked = np.array([7, -1, 3])
     np.testing.assert_array_equal(activity.counts(cutoff, asked), np.where(asked[:, None] >= 0, every[asked], 0.0))
     earlier = log_from(rows[times < "2024-01-01"])

@@ -23,6 +23,7 @@ from ibis.common.exceptions import IbisTypeError
 from churnvalue.config import Spark
 from churnvalue.engines.files import file_format, matching
 from churnvalue.engines.spark_dialect import NUMBER, TIME, sql
+from churnvalue.engines.spark_parquet import of_nanoseconds, read_parquet
 from churnvalue.engines.spark_text import by_duckdb, sniffed
 from churnvalue.errors import ConfigError, SourceError, near_match
 
@@ -131,34 +132,21 @@ class SparkSources:
             separator = "\t" if ".tsv" in Path(source).suffixes else ","
             if kind == "csv":
                 return self._session.read.options(**_CSV, sep=separator, enforceSchema=False).csv(source), frozenset()
-            return self._parquet(source)
+            return read_parquet(self._session, source)
         paths = matching(self._folder, source)
         hidden = [path.name for path in paths if path.name.startswith(("_", "."))]
         if hidden:
             raise SourceError(f"Spark reads no file whose name starts with _ or ., but {hidden[0]} came. Rename it.")
         if file_format(paths, source) != "parquet":
             return self._csv(paths), frozenset()
-        frame, naive = self._parquet(*map(_url, paths))
-        return _of_nanoseconds(frame, naive, pq.read_schema(paths[0]))
+        frame, naive = read_parquet(self._session, *map(_url, paths))
+        return of_nanoseconds(frame, naive, pq.read_schema(paths[0]))
 
     def _table(self, name: str) -> Any:
         if not self._session.catalog.tableExists(name):
             tables = [table.name for table in self._session.catalog.listTables()]
             raise SourceError(f"Spark must know the table '{name}', but does not.{near_match(name, tables)}")
         return self._session.table(name)
-
-    def _parquet(self, *urls: str) -> tuple[Any, frozenset[str]]:
-        """Return Parquet files. Times without a zone are read as instants: Spark would take longer to cast than to read them."""
-        from pyspark.sql.types import StructField, StructType, TimestampNTZType, TimestampType
-
-        frame = self._session.read.option("mergeSchema", True).parquet(*urls)
-        kinds = {field.name: field.dataType for field in frame.schema.fields}
-        naive = frozenset(name for name, kind in kinds.items() if isinstance(kind, TimestampNTZType))
-        if naive:
-            read = kinds | dict.fromkeys(naive, TimestampType())
-            schema = StructType([StructField(name, kind) for name, kind in read.items()])
-            frame = self._session.read.schema(schema).parquet(*urls)
-        return frame, naive
 
     def _csv(self, paths: list[Path]) -> Any:
         """Return CSV files, each by its own header; DuckDB tells how they are written, so that both engines read the same."""
@@ -216,20 +204,6 @@ def _session(settings: Spark) -> Any:
     return session
 
 
-def _of_nanoseconds(frame: Any, naive: frozenset[str], schema: pa.Schema) -> tuple[Any, frozenset[str]]:
-    """Return a DataFrame with times in place of nanoseconds, rounded as by DuckDB, and which of all times have no zone."""
-    from pyspark.sql import functions as F  # noqa: N812
-
-    for field in schema:
-        if pa.types.is_timestamp(field.type) and field.type.unit == "ns":
-            own = _quoted(field.name)
-            frame = frame.withColumn(
-                field.name, F.expr(f"timestamp_micros(({own} + if({own} < 0, -500, 500)) div 1000)")
-            )
-            naive = naive if field.type.tz else naive | {field.name}
-    return frame, naive
-
-
 def _kind(spark: Any) -> dt.DataType:
     """Return Ibis's type of a column; unknown where it has none, which matters only if the column plays a part."""
     from ibis.backends.pyspark.datatypes import PySparkType
@@ -249,10 +223,6 @@ def _url(path: Path) -> str:
     'file:///data/a\\[1\\].csv'
     """
     return "file://" + re.sub(r"([\\{}\[\]*?])", r"\\\1", str(path.absolute()))
-
-
-def _quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"
 
 
 def said(error: BaseException) -> str:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from churnvalue.clock import DAY, END, Span, hour_of_week
+from churnvalue.clock import DAY, END, Span
 from churnvalue.events.log import EventLog
 from churnvalue.parallel import at_edges, threads_for
-from churnvalue.sweep.kernel import count_slots, mark_rows, place_of, walk
+from churnvalue.sweep.kernel import mark_rows, place_of, walk
 from churnvalue.views import VALUE_COLUMNS, Measure, Statistic, Stream
 
 Floats = npt.NDArray[np.float64]
@@ -96,16 +96,6 @@ def sweep(log: EventLog, program: Program, span: Span, known_before: int) -> dic
 def _as_held(values: Floats) -> Floats:
     """Return a column as it lies in memory: one number where the log holds that for every event."""
     return values[:1].copy() if values.strides == (0,) else values
-
-
-def slot_counts(log: EventLog, kind: str, span: Span, known_before: int) -> Floats:
-    """Return how often each customer had an event of ``kind`` in each hour of the local week. Shape (customers, 168)."""
-    counts = np.zeros((len(log.customers), 168))
-    count_slots(
-        log.start, log.event_time, log.known_at, log.kind.codes, log.kind.code(kind),
-        hour_of_week(log.wall_clock), span.start, span.end, known_before, counts,
-    )  # fmt: skip
-    return counts
 
 
 def rows_of(log: EventLog, kind: str, span: Span, known_before: int) -> Ints:

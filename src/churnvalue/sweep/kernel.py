@@ -217,15 +217,6 @@ def _calculate(state, s, statistic, end, block):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def count_slots(starts, event_time, known_at, kinds, kind, slot, start, end, known_before, counts):  # type: ignore[no-untyped-def]  # noqa: PLR0913
-    """Add to ``counts[customer, slot]`` every event of ``kind``."""
-    for c in range(counts.shape[0]):
-        for i in range(starts[c], starts[c + 1]):
-            if kinds[i] == kind and _visible(event_time[i], known_at[i], start, end, known_before):
-                counts[c, slot[i]] += 1.0
-
-
-@numba.njit(cache=True, nogil=True)
 def mark_rows(event_time, known_at, kinds, kind, start, end, known_before, marked):  # type: ignore[no-untyped-def]  # noqa: PLR0913
     """Set ``marked`` of every event of ``kind``."""
     for i in range(len(marked)):
