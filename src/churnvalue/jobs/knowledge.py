@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from churnvalue import clock
 from churnvalue.config import Config, Retention
@@ -117,16 +118,14 @@ def _corrected(effects: ActionEffects, factors: Factors) -> tuple[ActionEffects,
 def _excluded(config: Config, log: EventLog, cutoff: int) -> dict[str, str]:
     """Why customers are to be left alone, by customer_id."""
     reasons: dict[str, str] = {}
-    ids = log.customers.to_pylist()
     for kind, days in sorted(config.retention.exclude.items()):
         if kind not in log.kinds:
             continue
         column = History().of(kind).last(days).count()
         measured = sweep(log, compile_measures(measures([column]), log), clock.before(cutoff), cutoff)
-        for row in np.flatnonzero(evaluate(column, measured) > 0):
-            reasons.setdefault(
-                ids[row], _("left alone: {kind} within the last {days} days", kind=named(kind), days=days)
-            )
+        reason = _("left alone: {kind} within the last {days} days", kind=named(kind), days=days)
+        for customer in log.customers.filter(pa.array(evaluate(column, measured) > 0)).to_pylist():
+            reasons.setdefault(customer, reason)
     return reasons
 
 
