@@ -211,7 +211,7 @@ def test_the_log_of_a_share_of_the_customers_as_it_was_known_is_the_same(folder)
     same(other, one)
 
 
-def test_executors_write_features_of_more_partitions_than_customers(tmp_path):
+def test_executors_write_features_of_more_partitions_than_customers(tmp_path, monkeypatch):
     at = pd.Timestamp("2020-04-01", tz="UTC")
     rows = pd.DataFrame(
         {"customer_id": [1, 1, 2], "event_time": [at, at - pd.Timedelta("1h"), at], "amount": [1, 2, 3]}
@@ -228,6 +228,9 @@ def test_executors_write_features_of_more_partitions_than_customers(tmp_path):
         ["1", datetime(2020, 4, 5, tzinfo=UTC), 3.0],
         ["2", datetime(2020, 4, 5, tzinfo=UTC), 3.0],
     ]
+    monkeypatch.setattr("churnvalue.engines.spark.SparkTables.shared_folder", lambda *_: None)  # as with s3a://
+    write_features(parse_config({**raw, "engine": "spark"}, tmp_path), features, CUTOFF, str(tmp_path / "by_spark"))
+    assert pq.read_table(tmp_path / "by_spark").sort_by("customer_id").to_pylist() == written
     with pytest.raises(ConfigError, match='engine = "spark", but the engine is duckdb'):
         write_features(parse_config(raw, tmp_path), features, CUTOFF, str(tmp_path / "features"))
 
