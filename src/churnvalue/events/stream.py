@@ -15,7 +15,7 @@ from churnvalue.events.handover import Batches, Facts
 from churnvalue.events.log import EventLog
 
 EVENTS_A_CHUNK = 8_000_000  # about 40 bytes each while they are put in order
-
+_ROWS_AT_ONCE = 500_000  # to be spread over the files
 
 Said = TypeVar("Said")
 
@@ -52,9 +52,8 @@ class LogStream:
         """
         customers, kept = len(self.facts.customers), 0
         many = max(1, min(customers, -(-self.facts.rows // events)))
-        edges = np.linspace(0, customers, many + 1).astype(np.int64)
         with ExitStack() as stack:
-            for first, end, batches in self._ranges(edges, stack):
+            for first, end, batches in self._ranges(-(-customers // many), stack):
                 log = assemble(batches, self.facts, first, end)
                 kept += int(log.lines.sum())
                 yield log
@@ -64,32 +63,48 @@ class LogStream:
         """Give what a function says of each chunk, in their order; an engine may take the function to the events instead."""
         yield from map(function, self.chunks())
 
-    def _ranges(self, edges: np.ndarray, stack: ExitStack) -> Iterator[tuple[int, int, Iterable[pa.RecordBatch]]]:
-        """Give the rows of each range of customers ``edges[i]`` to ``edges[i + 1]``."""
-        if len(edges) == 2:
-            yield int(edges[0]), int(edges[1]), self._batches()
+    def _ranges(self, width: int, stack: ExitStack) -> Iterator[tuple[int, int, Iterable[pa.RecordBatch]]]:
+        """Give the rows of each range of ``width`` customers; the last one may have fewer."""
+        customers = len(self.facts.customers)
+        if width >= customers:
+            yield 0, customers, self._batches()
             return
+        starts = range(0, customers, width)
         # Files without a name: nothing of them is left behind, however this process ends.
-        files = [stack.enter_context(TemporaryFile()) for _ in edges[1:]]  # noqa: SIM115 – the stack closes them
-        _spread(self._batches(), edges, files)
-        for first, end, file in zip(edges[:-1], edges[1:], files, strict=True):
+        files = [stack.enter_context(TemporaryFile()) for _ in starts]  # noqa: SIM115 – the stack closes them
+        _spread(self._batches(), width, files)
+        for first, file in zip(starts, files, strict=True):
             file.seek(0)
             with pa.ipc.open_stream(file) as reader:
-                yield int(first), int(end), reader
+                yield first, min(first + width, customers), reader
             file.close()
 
 
-def _spread(batches: Iterator[pa.RecordBatch], edges: np.ndarray, files: Sequence[IO[bytes]]) -> None:
-    """Write each row to the file of its range of customers."""
+def _spread(batches: Iterator[pa.RecordBatch], width: int, files: Sequence[IO[bytes]]) -> None:
+    """Write each row to the file of its range of ``width`` customers."""
     with ExitStack() as stack:
         writers: list[pa.RecordBatchStreamWriter] = []
-        for batch in batches:
-            writers = writers or [stack.enter_context(pa.ipc.new_stream(file, batch.schema)) for file in files]
-            place = np.searchsorted(edges, batch["customer"].to_numpy(), side="right") - 1
+        for events in _gathered(batches):
+            writers = writers or [stack.enter_context(pa.ipc.new_stream(file, events.schema)) for file in files]
+            place = events["customer"].to_numpy() // width
             # Numbers of one byte are sorted by counting.
             rows = np.argsort(place.astype(np.uint8 if len(files) < 256 else np.uint16), kind="stable")
-            sorted_batch = batch.take(pa.array(rows))
+            in_order = events.take(pa.array(rows)).combine_chunks()
             bounds = np.concatenate(([0], np.cumsum(np.bincount(place, minlength=len(files)))))
             for writer, start, end in zip(writers, bounds[:-1], bounds[1:], strict=True):
                 if end > start:
-                    writer.write_batch(sorted_batch.slice(start, end - start))
+                    writer.write_table(in_order.slice(start, end - start))
+
+
+def _gathered(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Give batches together, so that what goes to each of many files is not too little to be worth a write."""
+    held: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in batches:
+        held.append(batch)
+        rows += len(batch)
+        if rows >= _ROWS_AT_ONCE:
+            yield pa.Table.from_batches(held).combine_chunks()
+            held, rows = [], 0
+    if held:
+        yield pa.Table.from_batches(held).combine_chunks()
