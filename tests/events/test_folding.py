@@ -212,3 +212,18 @@ def test_folding_a_log_without_amounts(log_from: LogFrom, events_of: Any) -> Non
     """)
     assert np.isnan(events_of(log).amount).all()
     assert not log.pays("purchase")
+
+
+def test_a_return_and_a_purchase_below_zero_are_two_events_however_alike(log_from: LogFrom) -> None:
+    rows = """
+    customer_id event_time          kind     amount
+    a           2011-06-01T12:00:05 purchase -3
+    a           2011-06-01T12:00:05 return   -3
+    a           2011-06-01T12:00:05 return   -3      # came twice
+    b           2011-06-01T12:00:05 purchase -3
+    b           2011-06-01T12:00:05 purchase -3      # came twice
+    """
+    log = log_from(rows)
+    assert log.kinds == {"return": 3}
+    assert np.diff(log.start).tolist() == [2, 1]
+    assert (log.account.kept, log.account.duplicates) == (3, 2)

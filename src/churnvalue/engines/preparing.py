@@ -15,7 +15,7 @@ from churnvalue.config import Config, FromColumn, masked
 from churnvalue.engines.requirements import require_few, require_one_currency, require_usable
 from churnvalue.errors import SourceError
 from churnvalue.events.account import Account
-from churnvalue.events.folding import Fold, Folding, fold, single
+from churnvalue.events.folding import Fold, Folding, fold, is_negative, single
 from churnvalue.events.handover import TEXTS, Facts, require_events
 from churnvalue.events.mapping import map_source
 from churnvalue.events.repeats import once
@@ -133,6 +133,7 @@ class _Part:
     names: dict[str, set[str]]
     currencies: set[str]
     by_id: bool
+    turned: bool
 
 
 def _sources(config: Config, session: Opens) -> list[Source]:
@@ -182,6 +183,9 @@ def _part(source: Source, session: Opens, limits: _Limits) -> _Part:
         names=names,
         currencies={count["currency"] for count in used if count.get("currency")},
         by_id=settings.columns.event_id is not None,
+        # Returns of two sorts may look alike: such a pair is no row that came twice.
+        turned=any(count["negative"] for count in counts)
+        and any(count["kind"] == settings.negative_kind for count in counts),
     )
 
 
@@ -189,7 +193,7 @@ def _rows(source: Source, session: Opens, limits: _Limits) -> tuple[ir.Table, li
     """Return the usable rows within the limits; and by ``reason``, ``kind`` and ``channel`` how many rows there are.
 
     ``timely`` are those within the limits, ``last`` is the latest of their times, ``midnights`` whether all of them are
-    written as midnights: rows beyond the limits have no say in that.
+    written as midnights: rows beyond the limits have no say in that. ``negative`` is whether any is a purchase below zero.
     """
     whole = map_source(source, session)
     mapped = _drawn(whole, limits.whose)
@@ -200,6 +204,7 @@ def _rows(source: Source, session: Opens, limits: _Limits) -> tuple[ir.Table, li
         timely=timely.sum(),
         last=mapped.event_time.max(where=timely),
         midnights=(mapped.midnight | ~timely).all(),
+        negative=is_negative(mapped).any(),
     )
     counts = session.arrow(counted).to_pylist()
     if "event_id" in mapped.columns:
@@ -242,11 +247,12 @@ def _events(parts: list[_Part]) -> ir.Table:
     if folds:
         columns = [*(name for name in columns if name != "category"), "lines"]
         columns += ["categories"] if "category" in filled else []
+    turned = any(part.turned and part.folding.by == "none" for part in parts)
     mixed = len({part.folding.days_only for part in parts}) > 1
     tables = []
     for number, part in enumerate(parts):
         table = fold(part.rows, part.folding) if part.folding.by != "none" or folds else single(part.rows, part.folding)
-        own = table.select(*columns)
+        own = table.select(*columns, *(["turned"] if turned else []))
         own = own.mutate(source=ibis.literal(number, "int16")) if len(parts) > 1 else own
         tables.append(own.mutate(days_only=ibis.literal(part.folding.days_only)) if mixed else own)
     return _union(tables)

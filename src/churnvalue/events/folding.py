@@ -58,9 +58,14 @@ def fold(rows: ir.Table, folding: Folding) -> ir.Table:
 
 
 def single(rows: ir.Table, folding: Folding) -> ir.Table:
-    """Return the events of rows of which each is one: what is below zero becomes a return."""
-    negative = (rows.kind == PURCHASE) & (rows.amount < 0)
-    return rows.mutate(kind=ibis.cases((negative, folding.negative_kind), else_=rows.kind))
+    """Return the events of rows of which each is one: what is below zero becomes a return, and has ``turned``."""
+    negative = is_negative(rows)
+    return rows.mutate(kind=ibis.cases((negative, folding.negative_kind), else_=rows.kind), turned=negative)
+
+
+def is_negative(rows: ir.Table) -> ir.BooleanValue:
+    """Whether a row is a purchase below zero."""
+    return ((rows.kind == PURCHASE) & (rows.amount < 0)).fill_null(False)
 
 
 def _lists(rows: ir.Table) -> ir.Table:

@@ -2,8 +2,9 @@
 
 Text comes as codes into sorted names, for narrow rows are what makes sorting fast. A batch holds the columns ``customer``
 (place in ``Facts.customers``), ``event_time`` and ``kind``, and of the others only those that a source fills: ``known_at``,
-``amount``, ``quantity``, ``lines``, ``channel``, ``campaign``, ``zone``, ``days_only``, ``source`` and ``category`` (a code) or
-``categories`` (a list of codes). ``MISSING`` is the code of no text.
+``amount``, ``quantity``, ``lines``, ``channel``, ``campaign``, ``zone``, ``days_only``, ``source``, ``turned`` (a purchase below
+zero that became a return, where others are written as such) and ``category`` (a code) or ``categories`` (a list of codes).
+``MISSING`` is the code of no text.
 """
 
 from collections.abc import Callable, Iterator
