@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 
 from churnvalue.config import Config
 from churnvalue.engines.duck import DuckEngine
-from churnvalue.engines.preparing import Whose
+from churnvalue.engines.limits import Whose
 from churnvalue.events.log import EventLog
 from churnvalue.events.stream import LogStream
 

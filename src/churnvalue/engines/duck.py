@@ -9,7 +9,8 @@ import ibis
 import pyarrow as pa
 
 from churnvalue.config import Config
-from churnvalue.engines.preparing import Whose, prepare
+from churnvalue.engines.limits import Whose
+from churnvalue.engines.preparing import prepare
 from churnvalue.engines.session import Session, first_line
 from churnvalue.errors import SourceError
 from churnvalue.events.log import EventLog

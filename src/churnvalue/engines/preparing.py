@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from churnvalue.clock import DAY, END, micros
 from churnvalue.config import Config, FromColumn, masked
+from churnvalue.engines.limits import Limits, Whose
 from churnvalue.engines.requirements import require_few, require_one_currency, require_usable
 from churnvalue.errors import SourceError
 from churnvalue.events.account import Account
@@ -21,11 +22,8 @@ from churnvalue.events.mapping import map_source
 from churnvalue.events.repeats import once
 from churnvalue.events.source import Dialect, Source, instead, mentioned
 
-# A share of the customers, drawn by a digest of their ids: the same ones on every engine and every day; or their ids.
-Whose = float | frozenset[str]
 _ALWAYS = ("customer_id", "event_time", "kind")
 _FILLED = ("known_at", "amount", "quantity", "channel", "campaign", "zone", "category")
-_FIRST_DIGITS = 8  # of a digest, in hexadecimal: shares to one in four billion
 
 
 class Opens(Dialect, Protocol):
@@ -84,7 +82,7 @@ def prepare(config: Config, session: Opens, as_of: int | None = None, whose: Who
     """
     stated = micros(config.observed_until) if config.observed_until else END
     known = END if as_of is None else as_of
-    limits = _Limits(min(stated, known), known, whose)
+    limits = Limits(min(stated, known), known, whose)
     parts = [_part(source, session, limits) for source in _sources(config, session)]
     account = sum((part.account for part in parts), Account())
     require_usable(account, config.checks.max_quarantined)
@@ -110,15 +108,6 @@ def prepare(config: Config, session: Opens, as_of: int | None = None, whose: Who
         repeated=frozenset(number for number, part in enumerate(parts) if part.folding.by == "none" and not part.by_id),
         folds=_folds(parts),
     )
-
-
-@dataclass(frozen=True)
-class _Limits:
-    """What counts happened before the one time and was known before the other, and is of the customers in question."""
-
-    happened: int
-    known: int
-    whose: Whose
 
 
 @dataclass(frozen=True)
@@ -151,7 +140,7 @@ def _sources(config: Config, session: Opens) -> list[Source]:
     return sources
 
 
-def _part(source: Source, session: Opens, limits: _Limits) -> _Part:
+def _part(source: Source, session: Opens, limits: Limits) -> _Part:
     settings = source.settings
     rows, counts = _rows(source, session, limits)
     days_only = all(count["midnights"] for count in counts)
@@ -189,15 +178,15 @@ def _part(source: Source, session: Opens, limits: _Limits) -> _Part:
     )
 
 
-def _rows(source: Source, session: Opens, limits: _Limits) -> tuple[ir.Table, list[dict[str, Any]]]:
+def _rows(source: Source, session: Opens, limits: Limits) -> tuple[ir.Table, list[dict[str, Any]]]:
     """Return the usable rows within the limits; and by ``reason``, ``kind`` and ``channel`` how many rows there are.
 
     ``timely`` are those within the limits, ``last`` is the latest of their times, ``midnights`` whether all of them are
     written as midnights: rows beyond the limits have no say in that. ``negative`` is whether any is a purchase below zero.
     """
     whole = map_source(source, session)
-    mapped = _drawn(whole, limits.whose)
-    timely = _timely(mapped, limits)
+    mapped = limits.drawn(whole)
+    timely = limits.timely(mapped)
     by = ("reason", "kind", "channel", *(["currency"] if "currency" in mapped.columns else []))
     counted = mapped.group_by(*by).agg(
         rows=mapped.count(),
@@ -209,23 +198,11 @@ def _rows(source: Source, session: Opens, limits: _Limits) -> tuple[ir.Table, li
     counts = session.arrow(counted).to_pylist()
     if "event_id" in mapped.columns:
         # Before customers are drawn: a later row may say that an event was another customer's.
-        usable = _drawn(once(whole.filter(_timely(whole, limits)), source, session), limits.whose)
+        usable = limits.drawn(once(whole.filter(limits.timely(whole)), source, session))
         return usable.drop("reason", "midnight"), counts
     # Where every row can be used, later queries need not ask each row again.
     usable = mapped if all(count["timely"] == count["rows"] for count in counts) else mapped.filter(timely)
     return usable.drop("reason", "midnight"), counts
-
-
-def _timely(mapped: ir.Table, limits: _Limits) -> ir.BooleanValue:
-    return mapped.reason.isnull() & (mapped.event_time < limits.happened) & (mapped.known_at < limits.known)
-
-
-def _drawn(rows: ir.Table, whose: Whose) -> ir.Table:
-    if not isinstance(whose, float):
-        return rows.filter(rows.customer_id.isin(sorted(whose)))
-    if whose < 1:
-        return rows.filter(rows.customer_id.hexdigest("md5") < f"{int(whose * 16**_FIRST_DIGITS):0{_FIRST_DIGITS}x}")
-    return rows
 
 
 def _total(counts: list[dict[str, Any]], what: str, reason: str | None) -> int:

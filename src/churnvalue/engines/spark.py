@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from churnvalue.config import Config
-from churnvalue.engines.preparing import Whose, prepare
+from churnvalue.engines.limits import Whose
+from churnvalue.engines.preparing import prepare
 from churnvalue.engines.spark_chunks import EVENTS_A_CHUNK, Chunk, blocks, joined
 from churnvalue.engines.spark_session import SparkSources, said
 from churnvalue.errors import SourceError
