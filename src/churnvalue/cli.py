@@ -324,7 +324,7 @@ def main() -> None:
     except ChurnvalueError as error:
         if "CHURNVALUE_DEBUG" in os.environ:
             raise
-        typer.echo(f"churnvalue: {' '.join(printable(str(error)).splitlines())}", err=True)
+        typer.echo(f"churnvalue: {printable(str(error))}", err=True)
         sys.exit(USER_ERROR)
     except MemoryError:
         typer.echo(

@@ -8,7 +8,15 @@ _STEERING = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)], "\N{REP
 
 
 class ChurnvalueError(ValueError):
-    """Root of all deliberate errors; the command line prints it on one line and exits with 1."""
+    r"""Root of all deliberate errors, each of one line; the command line prints it and exits with 1.
+
+    >>> str(ChurnvalueError("A name must be of one line, but 'a\nb' came."))
+    "A name must be of one line, but 'a b' came."
+    """
+
+    def __init__(self, message: str) -> None:
+        """Say ``message`` on one line, whatever the names and cells in it hold."""
+        super().__init__(" ".join(message.splitlines()))
 
 
 class ConfigError(ChurnvalueError):
