@@ -6,6 +6,7 @@ it keeps apart only the processes that share this project's folder.
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -92,6 +93,10 @@ class Registry:
         """Return the version that bears ``alias``; None if none does, or there is no such model."""
         return (self._aliases(name) or {}).get(alias)
 
+    def alone(self) -> AbstractContextManager[None]:
+        """Hold the lock of the registry: where MLflow looks first and inserts then, two at once would both insert."""
+        return locked(self.lock, wait_seconds=30.0)
+
     def set_alias(self, name: str, alias: str, version: int) -> None:
         """Give ``alias`` to a version and take it from any other.
 
@@ -99,7 +104,7 @@ class Registry:
             RegistryError: If there is no such model or version.
         """
         self._known(name, version)
-        with answering(self.uri):
+        with self.alone(), answering(self.uri):
             self.client.set_registered_model_alias(name, alias, str(version))
 
     def promote(self, name: str, version: int, expected: int | None = None) -> None:
@@ -116,7 +121,7 @@ class Registry:
 
     def promote_together(self, versions: Mapping[str, int], expected: Mapping[str, int]) -> None:
         """Make a version of each of several models the champion: all of them, or none; otherwise as ``promote``."""
-        with locked(self.lock, wait_seconds=30.0):
+        with self.alone():
             for name, version in versions.items():
                 self._known(name, version)
             champions = {name: self.version(name, CHAMPION) for name in versions}

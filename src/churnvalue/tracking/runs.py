@@ -76,7 +76,7 @@ class Run:
         where = json_text({"tags": {"source": without_password(source)}})
         described = json_text({**profile, "digest": digest})
         dataset = Dataset(plain_name(name, "dataset"), digest[:36], "code", where, profile=described)
-        with answering(self.registry.uri):
+        with self.registry.alone(), answering(self.registry.uri):
             self.client.log_inputs(self.run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
 
     def text(self, name: str, text: str) -> None:
