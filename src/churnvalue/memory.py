@@ -1,5 +1,6 @@
-"""What memory this process may use."""
+"""What memory this process may use, and giving it back."""
 
+import ctypes
 import sys
 
 from churnvalue.errors import ChurnvalueError
@@ -23,3 +24,14 @@ def require_addresses() -> None:
             f"A process must be allowed {LEAST / 1e6:,.0f} MB of addresses, but the limit is {allowed / 1e6:,.0f} MB."
             " Raise it with: ulimit -v unlimited"
         )
+
+
+def give_back() -> None:
+    """Give freed memory back to the system: what Arrow and glibc keep of it is a gigabyte at millions of customers."""
+    import pyarrow as pa  # not before the limit of addresses is known to be enough for it
+
+    pa.default_memory_pool().release_unused()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc alone
+        if trim is not None:
+            trim(0)

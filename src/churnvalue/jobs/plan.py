@@ -1,6 +1,5 @@
 """``plan``: from scores to whom to keep, how, and when to write to them."""
 
-import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from churnvalue.jobs.outputs import CURVE, EXPORT, PLAN, PORTFOLIOS, REASONS, SC
 from churnvalue.jobs.past_sends import read_past_sends
 from churnvalue.jobs.reasons import reasons_of_planned
 from churnvalue.language import _, spoken
+from churnvalue.memory import give_back
 from churnvalue.parallel import one_thread_of_algebra
 from churnvalue.progress import Stages
 from churnvalue.storage import read_manifest, read_parquet, staged
@@ -78,7 +78,7 @@ def plan(
         scored = table.select([name for name in _PLANNED_BY if name in table.column_names]).to_pandas()
         scored = scored.sort_values("customer_id", kind="stable", ignore_index=True)
         del table
-        _give_back()
+        give_back()
         facts = read_manifest(scores)["facts"].get("score", {})
         require_project(facts, config.project, scores)
         past, unread = read_past_sends(measured)
@@ -90,19 +90,19 @@ def plan(
     factors, taught = read_measured(measured, config.project, cutoff)
     with stages.stage("reading the log"):
         log = read_log(config, cutoff)
-        _give_back()
+        give_back()
     with stages.stage("learning what actions do"):
         knowledge = known(config, log, scored, cutoff, factors)
         recalibration = applied(knowledge.effects, factors)
-        _give_back()
+        give_back()
     with stages.stage("choosing actions"):
         retention = plan_retention(scored, config.retention, config.value, config.project, knowledge)
         del knowledge
-        _give_back()
+        give_back()
     with stages.stage("choosing the moments"):
         planned, said = moments(log, config, retention.plan, scored, cutoff, past)
         sends = planned.sends
-        _give_back()
+        give_back()
     with stages.stage("looking back at the tiers"):
         tiers = portfolios(log, scored, config.value, config.outcome.kind)
     reasons, why = None, tuple[str, ...]()
@@ -139,14 +139,6 @@ def plan(
                 stage.parquet(REASONS, reasons)
             stage.text(EXPORT, export_text(sends))
     return Plan(retention.plan, sends, retention.curve, tiers.table, notes)
-
-
-def _give_back() -> None:
-    """Give freed memory back to the system: what Arrow and glibc keep of it is a gigabyte at millions of customers."""
-    pa.default_memory_pool().release_unused()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc alone
-    if trim is not None:
-        trim(0)
 
 
 def _sizes(plan: pd.DataFrame) -> tuple[str, ...]:
