@@ -9,7 +9,6 @@ from churnvalue import clock
 from churnvalue.clock import HOUR, micros
 from churnvalue.config import parse_config
 from churnvalue.decisions.sending.fatigue import ASSUMED_RATES
-from churnvalue.jobs import activity
 from churnvalue.jobs.activity import read_activity
 from churnvalue.jobs.answers import last_before
 from churnvalue.jobs.fatigue import leaving_rates, told
@@ -164,7 +163,7 @@ def test_what_machines_made_is_found_in_parts_as_in_the_whole(log_from, monkeypa
     )
     whole = read_activity(log, "purchase", CUTOFF)
     assert whole.made.sum() >= 30
-    monkeypatch.setattr(activity, "_SORTED_AT_ONCE", 700)
+    monkeypatch.setattr("churnvalue.timing.machine_made._AT_ONCE", 700)
     parts = read_activity(log, "purchase", CUTOFF)
     np.testing.assert_array_equal(parts.made, whole.made)
     assert parts.left_out == whole.left_out

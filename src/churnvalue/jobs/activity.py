@@ -19,7 +19,6 @@ from churnvalue.timing.week import CHUNK, SLOTS
 _VISIT = "visit"  # beside the outcome's kind: unlike opening what we send, customers do it of their own accord
 _LEARNT_FROM = 50_000  # customers; more take memory and hardly change what is common to them
 _FORETOLD_AT_ONCE = 4 * CHUNK  # customers
-_SORTED_AT_ONCE = 8_000_000  # events
 _EARLIER_DAYS = 90  # what came since then judges how habits are learnt
 
 Floats = npt.NDArray[np.float64]
@@ -87,15 +86,8 @@ def read_activity(log: EventLog, outcome: str, cutoff: int) -> Activity:
     made = np.zeros(len(log), dtype=bool)
     left_out = dict[str, int]()
     for kind in kinds:
-        for rows in _ranges(log, rows_of(log, kind, clock.before(cutoff), cutoff)):
-            found = machine_made(customer_of(log, rows), log.event_time[rows])
-            made[rows] = found.mask
-            left_out = {reason: left_out.get(reason, 0) + events for reason, events in found.events.items()}
+        rows = rows_of(log, kind, clock.before(cutoff), cutoff)
+        found = machine_made(customer_of(log, rows), log.event_time[rows])
+        made[rows] = found.mask
+        left_out = {reason: left_out.get(reason, 0) + events for reason, events in found.events.items()}
     return Activity(log, kinds, made, left_out)
-
-
-def _ranges(log: EventLog, rows: Ints) -> list[Ints]:
-    """Return events in parts of about so many as can be sorted in little memory, no customer's in two of them."""
-    parts = -(-len(rows) // _SORTED_AT_ONCE) or 1
-    middles = customer_of(log, rows[[len(rows) * part // parts for part in range(1, parts)]])
-    return np.split(rows, np.searchsorted(rows, log.start[middles]))
