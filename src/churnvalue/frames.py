@@ -12,12 +12,12 @@ from churnvalue.config import Outcome, Population
 from churnvalue.errors import HistoryError
 from churnvalue.events.log import EventLog
 from churnvalue.features import Feature, by_name
-from churnvalue.parallel import in_parts
-from churnvalue.snapshots import belongs, require_closed
-from churnvalue.sweep import compile_measures, sweep
+from churnvalue.snapshots import population, require_closed
+from churnvalue.sweep import compile_measures, sweep_in_blocks
 from churnvalue.views import Column, Future, Measure, evaluate, measures
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,7 @@ def feature_frame(log: EventLog, features: Sequence[Feature], cutoff: int, who: 
 
 def described(log: EventLog, features: Sequence[Feature], cutoff: int, who: Population) -> pd.DataFrame:
     """Return what ``feature_frame`` does; without rows where nobody of this log, perhaps a chunk, is in the population."""
-    recent = belongs(who)
-    columns = _columns(features)
-    measured = _measured(log, [recent, *columns.values()], clock.before(cutoff), cutoff)
-    return _frame(log, columns, measured, cutoff, np.flatnonzero(measured[recent] > 0))
+    return _described(log, features, cutoff, np.flatnonzero(population(log, cutoff, who)))
 
 
 def training_frame(
@@ -77,41 +74,39 @@ def training_frame(
     wanted = {name: getattr(targets, name)(future, outcome.kind) for name in targets.NAMES}
     for cutoff in cutoffs:
         require_closed(log, cutoff, outcome.horizon_days)
-        rows.append(feature_frame(log, features, cutoff, who))
-        members = pd.Index(log.customers.to_pandas()).get_indexer(rows[-1].index.get_level_values("customer_id"))
-        happened = _measured(log, list(wanted.values()), clock.after(cutoff, outcome.horizon_days), clock.END)
-        outcomes.append(_frame(log, wanted, happened, cutoff, members))
+        members = np.flatnonzero(population(log, cutoff, who))
+        if not len(members):
+            raise _empty(log, cutoff, who)
+        rows.append(_described(log, features, cutoff, members))
+        outcomes.append(_frame(log, wanted, clock.after(cutoff, outcome.horizon_days), clock.END, cutoff, members))
     result = TrainingFrame(pd.concat(rows), pd.concat(outcomes))
     if not log.pays(outcome.kind):
         result = TrainingFrame(result.features, result.targets.drop(columns="spend"))
     return result
 
 
-def _columns(features: Sequence[Feature]) -> dict[str, Column]:
-    return {name: feature.column() for name, feature in by_name(features).items()}
+def _described(log: EventLog, features: Sequence[Feature], cutoff: int, members: Ints) -> pd.DataFrame:
+    columns = {name: feature.column() for name, feature in by_name(features).items()}
+    return _frame(log, columns, clock.before(cutoff), cutoff, cutoff, members)
 
 
-def _measured(log: EventLog, columns: Sequence[Column], span: clock.Span, known_before: int) -> dict[Measure, Floats]:
-    return sweep(log, compile_measures(measures(columns), log), span, known_before)
-
-
-def _frame(
-    log: EventLog, columns: dict[str, Column], measured: Mapping[Measure, Floats], cutoff: int, members: np.ndarray
+def _frame(  # noqa: PLR0913
+    log: EventLog, columns: dict[str, Column], span: clock.Span, known_before: int, cutoff: int, members: Ints
 ) -> pd.DataFrame:
     """Return the columns of some customers, as rows of one array, which is how pandas keeps them: nothing is copied."""
-    everyone = len(members) == len(log.customers)
     values, expressions = np.empty((len(columns), len(members))), list(columns.values())
 
-    def fill(first: int, end: int) -> None:
-        for row, column in zip(values[first:end], expressions[first:end], strict=True):
-            value = evaluate(column, measured)
-            row[:] = value if everyone or value.ndim == 0 else value[members]
+    def fill(first: int, end: int, measured: Mapping[Measure, Floats]) -> None:
+        for row, column in zip(values, expressions, strict=True):
+            row[first:end] = evaluate(column, measured)
 
-    in_parts(fill, len(columns), values.size)
-    time = pd.Timestamp(cutoff, unit="us", tz="UTC")
-    index = pd.MultiIndex.from_arrays(
-        [log.customers.take(members).to_pandas(), pd.DatetimeIndex([time] * len(members)).as_unit("us")],
+    sweep_in_blocks(log, compile_measures(measures(expressions), log), span, known_before, members, fill)
+    # Customers are sorted and differ: to find that out from the values would take longer than their features.
+    index = pd.MultiIndex(
+        levels=[log.customers.take(members).to_pandas(), pd.DatetimeIndex([pd.Timestamp(cutoff, unit="us", tz="UTC")])],
+        codes=[np.arange(len(members)), np.zeros(len(members), dtype=np.int8)],
         names=["customer_id", "cutoff"],
+        verify_integrity=False,
     )
     return pd.DataFrame(values.T, index=index, columns=list(columns), copy=False)
 

@@ -1,7 +1,8 @@
 """One DuckDB connection: what DuckDB spells in its own way, and the files and tables that it opens."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,12 +17,13 @@ import pyarrow as pa
 
 from churnvalue.config.databases import masked
 from churnvalue.engines import postgres
+from churnvalue.engines.codes import Codes, Digests
 from churnvalue.engines.files import escaped, file_format, matching
 from churnvalue.engines.schemas import require_alike, require_distinct
 from churnvalue.errors import SourceError, near_match
+from churnvalue.events.log import MISSING
 
 _DUCKDB = "duckdb:///"
-_CUSTOMERS = "numbered_customers"
 _ROWS_A_BATCH = 131_072  # about what DuckDB reads at once: larger ones wait for one another, and cost memory
 _STOPPED = "Query interrupted"  # what DuckDB makes of Ctrl-C
 
@@ -58,6 +60,7 @@ class Session:
         self._snapshots: postgres.Snapshots | None = None
         self._files_opened: list[str] = []
         self._locked = False
+        self._digests: dict[str, tuple[int, Digests]] = {}  # of a column: the salt, and the digests in the order of their codes
 
     def __enter__(self) -> "Session":
         self._backend = ibis.duckdb.connect()
@@ -92,43 +95,64 @@ class Session:
 
     def number_customers(self, ids: ir.Table) -> tuple[pa.StringArray, npt.NDArray[np.int64]]:
         """Return the distinct ids of customers, sorted, and how often each came; remember their places for ``coded``."""
-        con = self._computing().con
-        con.execute(
-            f"CREATE TEMP TABLE {_CUSTOMERS} AS SELECT customer_id, (row_number() OVER (ORDER BY customer_id) - 1)::INTEGER"
-            f" AS customer, ids FROM (SELECT customer_id, count(*) AS ids FROM ({self._backend.compile(ids)}) GROUP BY customer_id)"
-        )
-        found = (
-            con.sql(f"SELECT customer_id, ids FROM {_CUSTOMERS} ORDER BY customer").to_arrow_table().combine_chunks()
+        rows = self._backend.compile(ids)
+        found = self._digested(
+            "customer_id",
+            lambda digest: (
+                f"SELECT customer_id, count(*) AS ids, {digest} AS digest FROM ({rows}) GROUP BY customer_id ORDER BY customer_id"
+            ),
         )
         return found["customer_id"].chunk(0).cast(pa.string()), found["ids"].to_numpy()
 
     def coded(self, events: ir.Table, names: Mapping[str, Sequence[str]]) -> Iterator[pa.RecordBatch]:
         """Give the events of numbered customers as ``events.handover`` says: text as codes into ``names``."""
-        con, columns = self._computing().con, ["customer"]
-        for column in events.columns:
-            text = "category" if column == "categories" else column
-            if text in names:
-                self._enumerate(text, names[text])
-                code = f"coalesce(enum_code(CAST({{}} AS {_enum(text)})), -1)::{'INTEGER' if text == 'category' else 'SMALLINT'}"
-                value = (
-                    f"[{code.format('one')} FOR one IN categories]" if column == "categories" else code.format(column)
-                )
-                columns.append(f"{value} AS {column}")
-            elif column != "customer_id":
-                columns.append(column)
-        query = (
-            f"SELECT {', '.join(columns)} FROM ({self._backend.compile(events)}) JOIN {_CUSTOMERS} USING (customer_id)"
-        )
-        yield from con.sql(query).to_arrow_reader(_ROWS_A_BATCH)
+        texts = {name: "category" if name == "categories" else name for name in events.columns}
+        for text in set(texts.values()) & set(names):
+            self._number(text, names[text])
+        codes = {
+            name: Codes(self._digests[text][1], first=0 if text == "customer_id" else MISSING)
+            for name, text in texts.items()
+            if text in self._digests
+        }
+        columns = [self._digest_of(name, texts[name]) if name in codes else name for name in events.columns]
+        query = f"SELECT {', '.join(columns)} FROM ({self._backend.compile(events)})"
+        schema = ["customer" if name == "customer_id" else name for name in events.columns]
+        for batch in self._computing().con.sql(query).to_arrow_reader(_ROWS_A_BATCH):
+            own = [
+                _coded(column, codes[name]) if name in codes else column
+                for name, column in zip(events.columns, batch.columns, strict=True)
+            ]
+            yield pa.RecordBatch.from_arrays(own, schema)
 
-    def _enumerate(self, text: str, names: Sequence[str]) -> None:
-        """Make the type of a column of text, whose codes are the places of its names."""
-        con = self._backend.con
-        table = pa.table({"place": pa.array(range(len(names)), pa.int64()), "name": pa.array(names, pa.string())})
-        con.register("names", table)
-        con.execute(f"DROP TYPE IF EXISTS {_enum(text)}")
-        con.execute(f"CREATE TYPE {_enum(text)} AS ENUM (SELECT name FROM names ORDER BY place)")
+    def _number(self, text: str, names: Sequence[str]) -> None:
+        """Remember the digests of no text and of the names of a column."""
+        con = self._computing().con
+        con.register("names", pa.table({"place": pa.array(range(len(names)), pa.int64()), "name": pa.array(names, pa.string())}))
+        self._digested(
+            text,
+            lambda digest: (
+                f"SELECT {digest} AS digest FROM (SELECT NULL::VARCHAR AS {text}, -1 AS place UNION ALL"
+                f" SELECT name, place FROM names) ORDER BY place"
+            ),
+        )
         con.unregister("names")
+
+    def _digested(self, column: str, query: Callable[[str], str]) -> pa.Table:
+        """Return what a query finds with a digest that is another for each text of a column, and remember which."""
+        for salt in count():
+            found = self._computing().con.sql(query(f"hash({column}, {salt})")).to_arrow_table().combine_chunks()
+            digests = found["digest"].to_numpy()
+            in_order = np.sort(digests)
+            if not (in_order[1:] == in_order[:-1]).any():
+                self._digests[column] = (salt, digests)
+                return found
+        raise AssertionError  # there is always one more salt
+
+    def _digest_of(self, column: str, text: str) -> str:
+        salt, _ = self._digests[text]
+        if column == "categories":
+            return f"[hash(one, {salt}) FOR one IN categories] AS categories"
+        return f"hash({column}, {salt}) AS {column}"
 
     def _computing(self) -> Any:
         """Return the connection, locked: it reads the files that were opened, which cannot be changed any more."""
@@ -224,8 +248,11 @@ class Session:
         return self._backend.table(table, database=(catalog, schema))
 
 
-def _enum(text: str) -> str:
-    return f"names_of_{text}"
+def _coded(digests: pa.Array, codes: Codes) -> pa.Array:
+    if isinstance(digests, pa.ListArray):
+        values = pa.array(codes.of(digests.values.to_numpy()))
+        return pa.ListArray.from_arrays(digests.offsets, values, mask=digests.is_null())
+    return pa.array(codes.of(digests.to_numpy()))
 
 
 def first_line(error: BaseException) -> str:

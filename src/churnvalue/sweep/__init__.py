@@ -1,6 +1,8 @@
 """Every measure of every customer, at one cutoff, in one pass of the compiled kernel over the sorted events."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +15,7 @@ from churnvalue.views import VALUE_COLUMNS, Measure, Statistic, Stream
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+_BLOCK = 4096  # customers: what is known of them stays in the cache while it is used
 _OF_VALUES = frozenset(range(Statistic.KNOWN, Statistic.OLDEST + 1)) | {Statistic.REPEAT_TOTAL}
 _OF_DAYS = frozenset(range(Statistic.DAYS, Statistic.GAP_NEWEST + 1)) | {Statistic.REPEAT_TOTAL, Statistic.GAP_RECENT}
 
@@ -76,9 +79,42 @@ def sweep(log: EventLog, program: Program, span: Span, known_before: int) -> dic
 
     Windows reach back from the end of the span. Values of shape (customers,), in the order of ``log.customers``.
     """
-    customers = len(log.customers)
-    out = np.empty((len(program.measures), customers))
-    arguments = (
+    customers = np.arange(len(log.customers))
+    out, arguments = np.empty((len(program.measures), len(customers))), _arguments(log, program, span, known_before)
+    at_edges(lambda first, end: walk(customers[first:end], *arguments, out[:, first:end]), _edges(log, customers))
+    return dict(zip(program.measures, out, strict=True))
+
+
+def sweep_in_blocks(  # noqa: PLR0913
+    log: EventLog,
+    program: Program,
+    span: Span,
+    known_before: int,
+    customers: Ints,
+    use: Callable[[int, int, Mapping[Measure, Floats]], object],
+) -> None:
+    """Call ``use(first, end, measured)`` with what ``sweep`` gives of ``customers[first:end]``, until all were used.
+
+    Memory does not grow with the measures: their values are overwritten once they were used. Several calls run at once.
+
+    Args:
+        customers: Places in ``log.customers``, rising.
+    """
+    arguments = _arguments(log, program, span, known_before)
+
+    def work(first: int, end: int) -> None:
+        held = np.empty((len(program.measures), min(_BLOCK, end - first)))
+        for start in range(first, end, _BLOCK):
+            stop = min(start + _BLOCK, end)
+            out = held[:, : stop - start]
+            walk(customers[start:stop], *arguments, out)
+            use(start, stop, dict(zip(program.measures, out, strict=True)))
+
+    at_edges(work, _edges(log, customers))
+
+
+def _arguments(log: EventLog, program: Program, span: Span, known_before: int) -> tuple[Any, ...]:
+    return (
         log.start, log.event_time, log.known_at, log.wall_clock, log.kind.codes, np.ascontiguousarray(log.channel.codes),
         *(_as_held(values) for values in (log.amount, log.quantity, log.lines)),
         log.category_start, log.categories.codes, len(log.categories.names),
@@ -86,11 +122,16 @@ def sweep(log: EventLog, program: Program, span: Span, known_before: int) -> dic
         program.windows, program.first, program.order, program.statistic, program.stream, program.place,
         program.streams, program.of_kind, program.first_of_kind,
     )  # fmt: skip
-    # Customers are independent, so threads split them and the result cannot depend on how many there are.
-    edges = np.searchsorted(log.start, np.linspace(0, len(log), threads_for(len(log)) + 1)).astype(np.int64)
-    edges[-1] = customers
-    at_edges(lambda first, end: walk(first, end, *arguments, out), edges.tolist())
-    return {measure: out[i] for i, measure in enumerate(program.measures)}
+
+
+def _edges(log: EventLog, customers: Ints) -> list[int]:
+    """Return where to split customers so that each thread walks about as many events.
+
+    Customers are independent, so the result cannot depend on how many threads there are.
+    """
+    events = np.concatenate(([0], np.cumsum(np.diff(log.start)[customers])))
+    edges = np.searchsorted(events, np.linspace(0, events[-1], threads_for(int(events[-1])) + 1)).tolist()
+    return [*edges[:-1], len(customers)]
 
 
 def _as_held(values: Floats) -> Floats:

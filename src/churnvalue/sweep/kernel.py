@@ -57,11 +57,11 @@ def _visible(event_time, known_at, start, end, known_before):  # type: ignore[no
 
 @numba.njit(cache=True, nogil=True)
 def walk(  # type: ignore[no-untyped-def]  # noqa: PLR0913
-    from_customer, to_customer, starts, event_time, known_at, wall_clock, kind, channel, amount, quantity, lines,
+    customers, starts, event_time, known_at, wall_clock, kind, channel, amount, quantity, lines,
     category_start, categories, n_categories, start, end, known_before,
     windows, first, order, statistic, stream, place, streams, of_kind, first_of_kind, out,
 ):  # fmt: skip
-    """Fill ``out[measure, customer]`` for customers ``from_customer`` to ``to_customer``.
+    """Fill ``out[measure, i]`` for customer ``customers[i]``.
 
     A column of one number stands for that number at every event.
     """
@@ -76,7 +76,8 @@ def walk(  # type: ignore[no-untyped-def]  # noqa: PLR0913
     mentions = np.zeros((n_streams if any_categories else 1, n_categories if any_categories else 1), np.int32)
     for s in range(n_streams):
         _reset(state, s)
-    for c in range(from_customer, to_customer):
+    for n in range(len(customers)):
+        c = customers[n]
         i = starts[c + 1] - 1
         for w in range(windows.shape[0]):
             while i >= starts[c] and (windows[w] == END or end - event_time[i] <= windows[w]):
@@ -103,9 +104,9 @@ def walk(  # type: ignore[no-untyped-def]  # noqa: PLR0913
             for j in range(first[w], first[w + 1]):
                 m = order[j]
                 if place[m] >= 0:
-                    out[m, c] = state[stream[m], place[m]]
+                    out[m, n] = state[stream[m], place[m]]
                 else:
-                    out[m, c] = _calculate(state, stream[m], statistic[m], end, streams[stream[m], 8])
+                    out[m, n] = _calculate(state, stream[m], statistic[m], end, streams[stream[m], 8])
         for s in range(n_streams):
             if state[s, _COUNT] > 0.0:
                 _reset(state, s)
