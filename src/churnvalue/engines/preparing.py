@@ -98,7 +98,7 @@ def prepare(config: Config, session: Opens, as_of: int | None = None, whose: Who
     if goes_on and limits.happened < END:
         until = limits.happened
     return Prepared(
-        ids=_union([part.rows.select("customer_id") for part in parts]),
+        ids=_union([part.ids for part in parts]),
         events=_events(parts),
         names=names,
         account=account,
@@ -115,6 +115,7 @@ class _Part:
     """One source: its usable rows within the limits, how they become events, and what was found of them."""
 
     rows: ir.Table
+    ids: ir.Table
     folding: Folding
     filled: frozenset[str]
     account: Account
@@ -142,12 +143,12 @@ def _sources(config: Config, session: Opens) -> list[Source]:
 
 def _part(source: Source, session: Opens, limits: Limits) -> _Part:
     settings = source.settings
-    rows, counts = _rows(source, session, limits)
+    rows, ids, counts = _rows(source, session, limits)
     days_only = all(count["midnights"] for count in counts)
     if days_only and settings.timezone not in (None, "UTC"):
         # A day is the same day on every clock; turned to UTC, some midnights would become the day before.
         settings = settings.model_copy(update={"timezone": "UTC"})
-        rows, counts = _rows(replace(source, settings=settings), session, limits)
+        rows, ids, counts = _rows(replace(source, settings=settings), session, limits)
     by: Fold = "order" if settings.columns.order_id else "day" if days_only else "none"
     reasons = sorted({count["reason"] for count in counts} - {None})
     timely = _total(counts, "timely", None)
@@ -158,9 +159,11 @@ def _part(source: Source, session: Opens, limits: Limits) -> _Part:
     names = {text: _distinct(rows, text, session) if text in filled else set() for text in TEXTS}
     names["kind"] = {count["kind"] for count in used} | ({settings.negative_kind} if "amount" in filled else set())
     names["channel"] = {count["channel"] for count in used} - {None}
+    below_zero = any(count["negative"] for count in counts)
     return _Part(
         rows=rows,
-        folding=Folding(by, days_only, settings.negative_kind),
+        ids=ids,
+        folding=Folding(by, days_only, settings.negative_kind if below_zero else None),
         filled=frozenset(filled),
         account=Account(
             read=sum(count["rows"] for count in counts),
@@ -173,13 +176,12 @@ def _part(source: Source, session: Opens, limits: Limits) -> _Part:
         currencies={count["currency"] for count in used if count.get("currency")},
         by_id=settings.columns.event_id is not None,
         # Returns of two sorts may look alike: such a pair is no row that came twice.
-        turned=any(count["negative"] for count in counts)
-        and any(count["kind"] == settings.negative_kind for count in counts),
+        turned=below_zero and any(count["kind"] == settings.negative_kind for count in counts),
     )
 
 
-def _rows(source: Source, session: Opens, limits: Limits) -> tuple[ir.Table, list[dict[str, Any]]]:
-    """Return the usable rows within the limits; and by ``reason``, ``kind`` and ``channel`` how many rows there are.
+def _rows(source: Source, session: Opens, limits: Limits) -> tuple[ir.Table, ir.Table, list[dict[str, Any]]]:
+    """Return the usable rows within the limits, and their ids; and by ``reason``, ``kind`` and ``channel`` how many rows there are.
 
     ``timely`` are those within the limits, ``last`` is the latest of their times, ``midnights`` whether all of them are
     written as midnights: rows beyond the limits have no say in that. ``negative`` is whether any is a purchase below zero.
@@ -199,10 +201,15 @@ def _rows(source: Source, session: Opens, limits: Limits) -> tuple[ir.Table, lis
     if "event_id" in mapped.columns:
         # Before customers are drawn: a later row may say that an event was another customer's.
         usable = limits.drawn(once(whole.filter(limits.timely(whole)), source, session))
-        return usable.drop("reason", "midnight"), counts
-    # Where every row can be used, later queries need not ask each row again.
-    usable = mapped if all(count["timely"] == count["rows"] for count in counts) else mapped.filter(timely)
-    return usable.drop("reason", "midnight"), counts
+        return usable.drop("reason", "midnight"), usable.select("customer_id"), counts
+    if any(count["timely"] < count["rows"] for count in counts):
+        usable = mapped.filter(timely)
+        return usable.drop("reason", "midnight"), usable.select("customer_id"), counts
+    # Where every row can be used, later queries need not ask each row again, and no id is blank.
+    column = source.table[source.settings.columns.customer_id]
+    as_written = mapped is whole and column.type().is_string()
+    ids = source.table.select(customer_id=column) if as_written else mapped.select("customer_id")
+    return mapped.drop("reason", "midnight"), ids, counts
 
 
 def _total(counts: list[dict[str, Any]], what: str, reason: str | None) -> int:

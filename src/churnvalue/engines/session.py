@@ -140,7 +140,7 @@ class Session:
     def _digested(self, column: str, query: Callable[[str], str]) -> pa.Table:
         """Return what a query finds with a digest that is another for each text of a column, and remember which."""
         for salt in count():
-            found = self._computing().con.sql(query(f"hash({column}, {salt})")).to_arrow_table().combine_chunks()
+            found = self._computing().con.sql(query(_digest(column, salt))).to_arrow_table().combine_chunks()
             digests = found["digest"].to_numpy()
             in_order = np.sort(digests)
             if not (in_order[1:] == in_order[:-1]).any():
@@ -151,8 +151,8 @@ class Session:
     def _digest_of(self, column: str, text: str) -> str:
         salt, _ = self._digests[text]
         if column == "categories":
-            return f"[hash(one, {salt}) FOR one IN categories] AS categories"
-        return f"hash({column}, {salt}) AS {column}"
+            return f"[{_digest('one', salt)} FOR one IN categories] AS categories"
+        return f"{_digest(column, salt)} AS {column}"
 
     def _computing(self) -> Any:
         """Return the connection, locked: it reads the files that were opened, which cannot be changed any more."""
@@ -246,6 +246,11 @@ class Session:
                 f"{path.name} must have the table '{table}', but has no such table.{near_match(table, tables)}"
             )
         return self._backend.table(table, database=(catalog, schema))
+
+
+def _digest(text: str, salt: int) -> str:
+    # What follows the text changes its digest altogether; DuckDB's hash of two values would mix the digest of the text alone.
+    return f"hash({text} || '{salt}')" if salt else f"hash({text})"
 
 
 def _coded(digests: pa.Array, codes: Codes) -> pa.Array:

@@ -28,11 +28,14 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class Folding:
-    """How the lines of a source become events; ``days_only`` says that its times know the day, not the hour."""
+    """How the lines of a source become events; ``days_only`` says that its times know the day, not the hour.
+
+    ``negative_kind`` is what a purchase below zero becomes, None where there is none.
+    """
 
     by: Fold
     days_only: bool
-    negative_kind: str
+    negative_kind: str | None
 
 
 def fold(rows: ir.Table, folding: Folding) -> ir.Table:
@@ -59,6 +62,8 @@ def fold(rows: ir.Table, folding: Folding) -> ir.Table:
 
 def single(rows: ir.Table, folding: Folding) -> ir.Table:
     """Return the events of rows of which each is one: what is below zero becomes a return, and has ``turned``."""
+    if folding.negative_kind is None:
+        return rows.mutate(turned=ibis.literal(False))  # noqa: FBT003 – not an option
     negative = is_negative(rows)
     return rows.mutate(kind=ibis.cases((negative, folding.negative_kind), else_=rows.kind), turned=negative)
 
