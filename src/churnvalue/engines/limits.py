@@ -19,7 +19,11 @@ class Limits:
 
     def timely(self, mapped: ir.Table) -> ir.BooleanValue:
         """Whether a row of a mapped source can be used, had happened and was known."""
-        return mapped.reason.isnull() & (mapped.event_time < self.happened) & (mapped.known_at < self.known)
+        return mapped.reason.isnull() & self.in_time(mapped)
+
+    def in_time(self, mapped: ir.Table) -> ir.BooleanValue:
+        """Whether a row had happened and was known."""
+        return (mapped.event_time < self.happened) & (mapped.known_at < self.known)
 
     def drawn(self, rows: ir.Table) -> ir.Table:
         """Return the rows of the customers in question."""

@@ -192,7 +192,7 @@ def _rows(source: Source, session: Opens, limits: Limits) -> tuple[ir.Table, ir.
     by = ("reason", "kind", "channel", *(["currency"] if "currency" in mapped.columns else []))
     counted = mapped.group_by(*by).agg(
         rows=mapped.count(),
-        timely=timely.sum(),
+        timely=mapped.count(where=timely),
         last=mapped.event_time.max(where=timely),
         midnights=(mapped.midnight | ~timely).all(),
         negative=is_negative(mapped).any(),
@@ -202,14 +202,16 @@ def _rows(source: Source, session: Opens, limits: Limits) -> tuple[ir.Table, ir.
         # Before customers are drawn: a later row may say that an event was another customer's.
         usable = limits.drawn(once(whole.filter(limits.timely(whole)), source, session))
         return usable.drop("reason", "midnight"), usable.select("customer_id"), counts
-    if any(count["timely"] < count["rows"] for count in counts):
-        usable = mapped.filter(timely)
-        return usable.drop("reason", "midnight"), usable.select("customer_id"), counts
-    # Where every row can be used, later queries need not ask each row again, and no id is blank.
-    column = source.table[source.settings.columns.customer_id]
-    as_written = mapped is whole and column.type().is_string()
-    ids = source.table.select(customer_id=column) if as_written else mapped.select("customer_id")
-    return mapped.drop("reason", "midnight"), ids, counts
+    if all(count["timely"] == count["rows"] for count in counts):
+        usable = mapped
+        # No id is blank, so that text can be taken as it is written.
+        column = source.table[source.settings.columns.customer_id]
+        ids = source.table.select(customer_id=column) if mapped is whole and column.type().is_string() else mapped
+    else:
+        # Where every row can be used, later queries need not ask each row again.
+        refused = any(count["reason"] for count in counts)
+        usable = ids = mapped.filter(timely if refused else limits.in_time(mapped))
+    return usable.drop("reason", "midnight"), ids.select("customer_id"), counts
 
 
 def _total(counts: list[dict[str, Any]], what: str, reason: str | None) -> int:

@@ -66,8 +66,9 @@ def _spread(batches: Sequence[pa.RecordBatch], names: Mapping[str, Sequence[str]
     # Numbers of one or two bytes are sorted by counting.
     order = np.argsort(chunk.astype(np.min_scalar_type(chunk.max())), kind="stable")
     events = _coded(table.drop_columns("chunk"), names).take(pa.array(order)).combine_chunks()
-    found, start = np.unique(chunk[order], return_index=True)
-    parts = [_bytes(events.slice(a, b - a)) for a, b in zip(start, [*start[1:], len(order)], strict=True)]
+    end = np.cumsum(np.bincount(chunk))
+    found = np.flatnonzero(np.diff(end, prepend=0))
+    parts = [_bytes(events.slice(a, b - a)) for a, b in zip([0, *end[found[:-1]]], end[found], strict=True)]
     return pa.record_batch({"chunk": pa.array(found, pa.int32()), "block": pa.array(parts, pa.binary())})
 
 
