@@ -49,8 +49,8 @@ def shuffled(blocks_of_tasks: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
 @pytest.mark.parametrize("lengths", [[1], [2, 1, 5, 1], [1, 40, 1], [40], [3] * 9])
 def test_chunks_hold_whole_customers_in_order_however_their_events_came(lengths, size):
     batches = read(lengths, size)
-    whole = [joined([part]) for part in shuffled(list(blocks(batches, NAMES)))]
-    parts = [joined([part]) for part in shuffled(list(blocks(batches, NAMES, events=4)))]
+    whole = [joined([part]) for part in shuffled(list(blocks(batches, NAMES, 3)))]
+    parts = [joined([part]) for part in shuffled(list(blocks(batches, NAMES, 3, events=4)))]
     expected = [[chr(ord("a") + i) for i in range(start, len(lengths), 3)] for start in range(min(3, len(lengths)))]
     assert [part.customers.to_pylist() for part in parts] == expected
     for part, other in zip(parts, whole, strict=True):
@@ -67,14 +67,14 @@ def test_chunks_hold_whole_customers_in_order_however_their_events_came(lengths,
 
 def test_blocks_are_of_so_many_events_that_few_are_shuffled():
     batches = read([3] * 9, 1)
-    assert sum(map(len, blocks(batches, NAMES))) == 3
-    assert sum(map(len, blocks(batches, NAMES, events=9))) == 9
+    assert sum(map(len, blocks(batches, NAMES, 3))) == 3
+    assert sum(map(len, blocks(batches, NAMES, 3, events=9))) == 9
 
 
 def test_nothing_comes_of_an_empty_partition():
     assert joined([]) is None
-    assert list(blocks([], NAMES)) == []
-    assert list(blocks(read([1], 1)[1:], NAMES)) == []
+    assert list(blocks([], NAMES, 3)) == []
+    assert list(blocks(read([1], 1)[1:], NAMES, 3)) == []
 
 
 def test_text_becomes_codes_whether_it_stands_alone_or_in_a_list():
@@ -88,7 +88,7 @@ def test_text_becomes_codes_whether_it_stands_alone_or_in_a_list():
             "chunk": pa.array([0, 0, 0], pa.int32()),
         }
     )
-    chunk = joined(blocks([rows], NAMES))
+    chunk = joined(blocks([rows], NAMES, 3))
     assert chunk.events["kind"].to_pylist() == [1, 1, 0]
     assert chunk.events["customer"].to_pylist() == [1, 0, 0]
     assert chunk.events["categories"].to_pylist() == [[MISSING], [2, 0], []]

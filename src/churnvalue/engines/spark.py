@@ -72,7 +72,7 @@ class SparkEngine:
             prepared = prepare(self._config, session, as_of)
             facts = prepared.facts(pa.array([], pa.string()))
             many = _many(facts, session.partitions)
-            tables = SparkTables(facts, _drawn(session.frame(prepared.events), many), many)
+            tables = SparkTables(facts, session.frame(prepared.events), many)
         yield tables
 
 
@@ -80,9 +80,9 @@ class SparkTables:
     """Events on the executors, chunk by chunk. ``facts`` name no customers."""
 
     def __init__(self, facts: Facts, events: Any, chunks: int) -> None:
-        """Take events with the number of their ``chunk``, of so many ``chunks``."""
+        """Take events of so many ``chunks``, with the number of their ``chunk`` or to be drawn into them by customer."""
         self.facts = facts
-        spread = events.mapInArrow(_Blocks(facts.names), "chunk int, block binary")
+        spread = events.mapInArrow(_Blocks(facts.names, chunks), "chunk int, block binary")
         self._chunks = spread.repartitionById(chunks, "chunk")
 
     def write(self, function: Callable[[EventLog], pa.Table], schema: pa.Schema, folder: str) -> None:
@@ -142,16 +142,9 @@ def _many(facts: Facts, partitions: int) -> int:
     return max(partitions, -(-facts.rows // EVENTS_A_CHUNK))
 
 
-def _drawn(events: Any, chunks: int) -> Any:
-    """Return events with the number of their ``chunk``, drawn by a digest of the customer."""
-    from pyspark.sql import functions as F  # noqa: N812 – as Spark's own documents do
-
-    return events.withColumn("chunk", F.pmod(F.hash("customer_id"), F.lit(chunks)))
-
-
 def _ranges(events: Any, customers: pa.StringArray, chunks: int) -> Any:
     """Return events with the number of their ``chunk``: a range of customers, in the order of their ids."""
-    from pyspark.sql import functions as F  # noqa: N812
+    from pyspark.sql import functions as F  # noqa: N812 – as Spark's own documents do
 
     places = np.linspace(0, len(customers), chunks + 1).astype(np.int64)[1:-1]
     edges = sorted(set(customers.take(pa.array(places)).to_pylist()))
@@ -171,9 +164,10 @@ class _Blocks:
     """What a task does with the events that it reads."""
 
     names: Mapping[str, Sequence[str]]
+    chunks: int
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return blocks(batches, self.names)
+        return blocks(batches, self.names, self.chunks)
 
 
 @dataclass(frozen=True)

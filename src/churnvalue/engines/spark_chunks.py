@@ -7,7 +7,9 @@ values instead of every event, and nobody sorts text.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numba
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -31,20 +33,21 @@ class Chunk:
 
 
 def blocks(
-    batches: Iterable[pa.RecordBatch], names: Mapping[str, Sequence[str]], events: int = EVENTS_A_CHUNK
+    batches: Iterable[pa.RecordBatch], names: Mapping[str, Sequence[str]], chunks: int, events: int = EVENTS_A_CHUNK
 ) -> Iterator[pa.RecordBatch]:
-    """Give rows of ``chunk`` and ``block`` that hold the events of batches, in any order, with a number of their ``chunk``.
+    """Give rows of ``chunk`` and ``block`` that hold the events of batches, in any order.
 
-    At least ``events``, if there are as many, are spread together.
+    Where they have no number of their ``chunk``, one of so many ``chunks`` is drawn by a digest of the customer. At least ``events``,
+    if there are as many, are spread together.
     """
     held: list[pa.RecordBatch] = []
     for batch in batches:
         held.append(batch)
         if sum(map(len, held)) >= events:
-            yield _spread(held, names)
+            yield _spread(held, names, chunks)
             held = []
     if sum(map(len, held)):
-        yield _spread(held, names)
+        yield _spread(held, names, chunks)
 
 
 def joined(batches: Iterable[pa.RecordBatch]) -> Chunk | None:
@@ -60,16 +63,39 @@ def joined(batches: Iterable[pa.RecordBatch]) -> Chunk | None:
     return Chunk(ids.dictionary.take(order), table.set_column(0, "customer", pa.array(place[ids.indices.to_numpy()])))
 
 
-def _spread(batches: Sequence[pa.RecordBatch], names: Mapping[str, Sequence[str]]) -> pa.RecordBatch:
+def _spread(batches: Sequence[pa.RecordBatch], names: Mapping[str, Sequence[str]], chunks: int) -> pa.RecordBatch:
     table = pa.Table.from_batches(batches).combine_chunks()
-    chunk = table["chunk"].to_numpy()
+    if "chunk" in table.column_names:
+        chunk = table["chunk"].to_numpy()
+        table = table.drop_columns("chunk")
+    else:
+        chunk = _drawn(table["customer_id"].chunk(0).cast(pa.string()), chunks)
     # Numbers of one or two bytes are sorted by counting.
     order = np.argsort(chunk.astype(np.min_scalar_type(chunk.max())), kind="stable")
-    events = _coded(table.drop_columns("chunk"), names).take(pa.array(order)).combine_chunks()
+    events = _coded(table, names).take(pa.array(order)).combine_chunks()
     end = np.cumsum(np.bincount(chunk))
     found = np.flatnonzero(np.diff(end, prepend=0))
     parts = [_bytes(events.slice(a, b - a)) for a, b in zip([0, *end[found[:-1]]], end[found], strict=True)]
     return pa.record_batch({"chunk": pa.array(found, pa.int32()), "block": pa.array(parts, pa.binary())})
+
+
+def _drawn(ids: pa.StringArray, chunks: int) -> npt.NDArray[np.int32]:
+    """Return the chunk of each customer: the same one wherever and whenever its events are read."""
+    _, bounds, characters = ids.buffers()
+    drawn = np.empty(len(ids), dtype=np.int32)
+    offsets = np.frombuffer(bounds, dtype=np.int32, count=len(ids) + 1, offset=4 * ids.offset)
+    _draw(offsets, np.frombuffer(characters, dtype=np.uint8), chunks, drawn)
+    return drawn
+
+
+@numba.njit(cache=True, nogil=True)
+def _draw(offsets, characters, chunks, drawn):  # type: ignore[no-untyped-def]
+    """Draw by the digest FNV-1a of 64 bits (RFC 9923)."""
+    for i in range(len(drawn)):
+        digest = np.uint64(14695981039346656037)
+        for k in range(offsets[i], offsets[i + 1]):
+            digest = (digest ^ np.uint64(characters[k])) * np.uint64(1099511628211)
+        drawn[i] = (digest ^ (digest >> np.uint64(32))) % np.uint64(chunks)
 
 
 def _bytes(events: pa.Table) -> bytes:
