@@ -18,6 +18,7 @@ from churnvalue.events.handover import Facts
 from churnvalue.events.log import MISSING, EventLog
 
 EVENTS_A_CHUNK = 1_000_000  # about 200 bytes each while they are text
+_SPREAD_AT_ONCE = 250_000  # events: blocks of more than half a megabyte are a burden to Java's collector of garbage
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Chunk:
 
 
 def blocks(
-    batches: Iterable[pa.RecordBatch], names: Mapping[str, Sequence[str]], chunks: int, events: int = EVENTS_A_CHUNK
+    batches: Iterable[pa.RecordBatch], names: Mapping[str, Sequence[str]], chunks: int, events: int = _SPREAD_AT_ONCE
 ) -> Iterator[pa.RecordBatch]:
     """Give rows of ``chunk`` and ``block`` that hold the events of batches, in any order.
 
