@@ -21,7 +21,7 @@ from benchmarks.results_table import Result, versions
 from benchmarks.runner import run
 from benchmarks.speed_duckdb import scan, sharded_sql, sort
 from benchmarks.speed_log import cutoffs
-from benchmarks.speed_measured import Cost, NotInstalled, measured
+from benchmarks.speed_measured import Cost, NotInstalled, measured, spread
 from benchmarks.speed_ours import SEED, made_log, our_features, our_features_in_ranges
 from benchmarks.speed_rivals import FEATURE_RIVALS, lifetimes_fits, tree_drivers
 
@@ -203,14 +203,16 @@ def _timed(claim: str, data: str, ours: Cost | NotInstalled, rivals: dict[str, C
 
 
 def _by_value(claim: str, data: str, ours: Cost | NotInstalled, rivals: dict[str, Cost | NotInstalled]) -> list[Result]:
-    """Return rows of calls that time their own work and return the seconds."""
+    """Return rows of calls that time their own work and return the seconds of each run."""
     if isinstance(ours, NotInstalled):
         return [_row(claim, data, "seconds", None, None, "", note=str(ours))]
-    return [
-        _row(claim, data, "seconds", float(ours.value), float(cost.value), name, ours.peak_mb.median)
-        for name, cost in rivals.items()
-        if isinstance(cost, Cost)
-    ]
+    own, rows = spread(ours.value["seconds"]), []
+    for name, cost in rivals.items():
+        if isinstance(cost, Cost):
+            its = spread(cost.value["seconds"])
+            note = f"ours {own} s; {name} {its} s"
+            rows.append(_row(claim, data, "seconds", own.median, its.median, name, ours.peak_mb.median, note))
+    return rows
 
 
 def _within(data: str, ours: Cost | NotInstalled, sorting: Cost | NotInstalled, allowed: float) -> list[Result]:

@@ -95,12 +95,13 @@ def measured(
         return NotInstalled(lacking)
     runs = [_run(function, arguments, python or sys.executable, warm) for _ in range(repeat)]
     seconds, cpu_seconds, peak_mb = (
-        _spread([run[key] for run in runs]) for key in ("seconds", "cpu_seconds", "peak_mb")
+        spread([run[key] for run in runs]) for key in ("seconds", "cpu_seconds", "peak_mb")
     )
     return Cost(seconds, cpu_seconds, peak_mb, runs[-1]["value"])
 
 
-def _spread(values: list[float]) -> Spread:
+def spread(values: list[float]) -> Spread:
+    """Return median, least and most of some values."""
     return Spread(float(np.median(values)), min(values), max(values))
 
 

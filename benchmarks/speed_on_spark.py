@@ -2,6 +2,7 @@
 
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.speed_features import features
@@ -12,8 +13,8 @@ _CONF = {"spark.sql.shuffle.partitions": "8", "spark.driver.memory": "4g"}
 
 
 @needs("pyspark", "numba", "pandas")
-def our_features_on_spark(log: Path, cutoff: int) -> float:
-    """Return the seconds of writing our features with a session that is warm; the first run starts Python workers and compiles."""
+def our_features_on_spark(log: Path, cutoff: int) -> dict[str, list[float]]:
+    """Return the seconds of writing our features, five times, with a session that is warm."""
     from churnvalue import clock
     from churnvalue.config import read_config
     from churnvalue.jobs.feature_table import write_features
@@ -21,16 +22,12 @@ def our_features_on_spark(log: Path, cutoff: int) -> float:
     config = read_config(log.with_suffix(".toml"))
     spark = config.spark.model_copy(update={"master": "local[2]", "conf": _CONF})
     config = config.model_copy(update={"engine": "spark", "spark": spark})
-    with tempfile.TemporaryDirectory() as folder:
-        for _ in range(2):
-            start = time.perf_counter()
-            write_features(config, features(), clock.moment(cutoff).isoformat(), f"{folder}/features")
-    return time.perf_counter() - start
+    return _warm(lambda out: write_features(config, features(), clock.moment(cutoff).isoformat(), out))
 
 
 @needs("pyspark")
-def sql_on_spark(log: Path, cutoff: int) -> float:
-    """Return the seconds of writing the features of one grouped pass, with a session that is warm."""
+def sql_on_spark(log: Path, cutoff: int) -> dict[str, list[float]]:
+    """Return the seconds of writing the features of one grouped pass, five times, with a session that is warm."""
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
@@ -38,8 +35,15 @@ def sql_on_spark(log: Path, cutoff: int) -> float:
         builder = builder.config(key, value)
     session = builder.getOrCreate()
     session.read.parquet(str(log)).createOrReplaceTempView("log")
+    return _warm(lambda out: session.sql(spark_sql("log", cutoff)).write.mode("overwrite").parquet(out))
+
+
+def _warm(write: Callable[[str], object]) -> dict[str, list[float]]:
+    """Return the seconds of all runs but the first, in which workers start and Java compiles."""
+    seconds = []
     with tempfile.TemporaryDirectory() as folder:
-        for _ in range(2):
+        for _ in range(6):
             start = time.perf_counter()
-            session.sql(spark_sql("log", cutoff)).write.mode("overwrite").parquet(f"{folder}/features")
-    return time.perf_counter() - start
+            write(f"{folder}/features")
+            seconds.append(time.perf_counter() - start)
+    return {"seconds": seconds[1:]}

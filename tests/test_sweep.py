@@ -1,7 +1,8 @@
 """The kernel, statistic by statistic, on tables small enough to compute by hand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -173,6 +174,26 @@ def test_threads_do_not_change_a_byte(log_from: Callable[..., EventLog], monkeyp
         monkeypatch.setattr(parallel, "cpu_count", lambda threads=threads: threads)
         split = sweep.sweep(log, program, span, span.end)
         assert [values.tobytes() for values in split.values()] == [values.tobytes() for values in alone.values()]
+
+
+@pytest.mark.parametrize("block", [1, 2, 100])
+def test_blocks_of_some_customers_hold_what_the_sweep_of_all_does(
+    log: EventLog, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    asked = [m for m in (PURCHASES.total(), PURCHASES.last(20).count(), PURCHASES.gap_sd()) if isinstance(m, Measure)]
+    program, span = sweep.compile_measures(asked, log), clock.before(clock.micros("2011-03-10"))
+    whole = sweep.sweep(log, program, span, span.end)
+    monkeypatch.setattr(sweep, "_BLOCK", block)
+    monkeypatch.setattr(parallel, "_WORTH_A_THREAD", 1)
+    monkeypatch.setattr(parallel, "cpu_count", lambda: 3)
+    for customers in (np.arange(len(log.customers)), np.arange(0, len(log.customers), 2), np.arange(0)):
+        found = np.full((len(asked), len(customers)), -1.0)
+
+        def use(first: int, end: int, measured: Mapping[Measure, Any], found: Any = found) -> None:
+            found[:, first:end] = [measured[measure] for measure in asked]
+
+        sweep.sweep_in_blocks(log, program, span, span.end, customers, use)
+        np.testing.assert_array_equal(found, [whole[measure][customers] for measure in asked])
 
 
 def test_the_statistics_of_the_kernel_are_those_of_the_views() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -90,7 +91,7 @@ def _described(log: EventLog, features: Sequence[Feature], cutoff: int, members:
     return _frame(log, columns, clock.before(cutoff), cutoff, cutoff, members)
 
 
-def _frame(  # noqa: PLR0913
+def _frame(
     log: EventLog, columns: dict[str, Column], span: clock.Span, known_before: int, cutoff: int, members: Ints
 ) -> pd.DataFrame:
     """Return the columns of some customers, as rows of one array, which is how pandas keeps them: nothing is copied."""
@@ -102,12 +103,10 @@ def _frame(  # noqa: PLR0913
 
     sweep_in_blocks(log, compile_measures(measures(expressions), log), span, known_before, members, fill)
     # Customers are sorted and differ: to find that out from the values would take longer than their features.
-    index = pd.MultiIndex(
-        levels=[log.customers.take(members).to_pandas(), pd.DatetimeIndex([pd.Timestamp(cutoff, unit="us", tz="UTC")])],
-        codes=[np.arange(len(members)), np.zeros(len(members), dtype=np.int8)],
-        names=["customer_id", "cutoff"],
-        verify_integrity=False,
-    )
+    ids, time = log.customers.take(members).to_pandas(), pd.DatetimeIndex([pd.Timestamp(cutoff, unit="us", tz="UTC")])
+    codes: list[Any] = [np.arange(len(members)), np.zeros(len(members), dtype=np.int8)]
+    levels: list[Any] = [ids, time]
+    index = pd.MultiIndex(levels, codes, names=["customer_id", "cutoff"], verify_integrity=False)
     return pd.DataFrame(values.T, index=index, columns=list(columns), copy=False)
 
 

@@ -1,7 +1,4 @@
-"""Codes of text by its digest: where all digests of a column differ, a number is looked up in place of text, which is many times
-quicker than a join."""
-
-from typing import Any
+"""Codes of text by its digest: a number is looked up, where all digests of a column differ; quicker than a join of text."""
 
 import numba
 import numpy as np
@@ -40,7 +37,7 @@ class Codes:
 
 
 @numba.njit(cache=True, nogil=True)
-def _enter(digests: Any, table: Any, shift: Any) -> None:
+def _enter(digests, table, shift):  # type: ignore[no-untyped-def]
     last = np.uint64(len(table) - 1)
     for i in range(len(digests)):
         place = (digests[i] * _MIX) >> shift
@@ -51,7 +48,7 @@ def _enter(digests: Any, table: Any, shift: Any) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def _look_up(digests: Any, table: Any, shift: Any, first: Any, codes: Any) -> bool:
+def _look_up(digests, table, shift, first, codes):  # type: ignore[no-untyped-def]
     last = np.uint64(len(table) - 1)
     for i in range(len(digests)):
         place = (digests[i] * _MIX) >> shift

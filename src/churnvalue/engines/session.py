@@ -60,7 +60,9 @@ class Session:
         self._snapshots: postgres.Snapshots | None = None
         self._files_opened: list[str] = []
         self._locked = False
-        self._digests: dict[str, tuple[int, Digests]] = {}  # of a column: the salt, and the digests in the order of their codes
+        self._digests: dict[
+            str, tuple[int, Digests]
+        ] = {}  # of a column: the salt, and the digests in the order of their codes
 
     def __enter__(self) -> "Session":
         self._backend = ibis.duckdb.connect()
@@ -127,7 +129,9 @@ class Session:
     def _number(self, text: str, names: Sequence[str]) -> None:
         """Remember the digests of no text and of the names of a column."""
         con = self._computing().con
-        con.register("names", pa.table({"place": pa.array(range(len(names)), pa.int64()), "name": pa.array(names, pa.string())}))
+        con.register(
+            "names", pa.table({"place": pa.array(range(len(names)), pa.int64()), "name": pa.array(names, pa.string())})
+        )
         self._digested(
             text,
             lambda digest: (

@@ -38,8 +38,8 @@ def blocks(
 ) -> Iterator[pa.RecordBatch]:
     """Give rows of ``chunk`` and ``block`` that hold the events of batches, in any order.
 
-    Where they have no number of their ``chunk``, one of so many ``chunks`` is drawn by a digest of the customer. At least ``events``,
-    if there are as many, are spread together.
+    Where they have no number of their ``chunk``, one of so many ``chunks`` is drawn by a digest of the customer. At least
+    ``events``, if there are as many, are spread together.
     """
     held: list[pa.RecordBatch] = []
     for batch in batches:

@@ -63,7 +63,7 @@ def fold(rows: ir.Table, folding: Folding) -> ir.Table:
 def single(rows: ir.Table, folding: Folding) -> ir.Table:
     """Return the events of rows of which each is one: what is below zero becomes a return, and has ``turned``."""
     if folding.negative_kind is None:
-        return rows.mutate(turned=ibis.literal(False))  # noqa: FBT003 – not an option
+        return rows.mutate(turned=ibis.literal(False))
     negative = is_negative(rows)
     return rows.mutate(kind=ibis.cases((negative, folding.negative_kind), else_=rows.kind), turned=negative)
 

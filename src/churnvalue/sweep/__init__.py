@@ -85,7 +85,7 @@ def sweep(log: EventLog, program: Program, span: Span, known_before: int) -> dic
     return dict(zip(program.measures, out, strict=True))
 
 
-def sweep_in_blocks(  # noqa: PLR0913
+def sweep_in_blocks(
     log: EventLog,
     program: Program,
     span: Span,
@@ -95,10 +95,8 @@ def sweep_in_blocks(  # noqa: PLR0913
 ) -> None:
     """Call ``use(first, end, measured)`` with what ``sweep`` gives of ``customers[first:end]``, until all were used.
 
-    Memory does not grow with the measures: their values are overwritten once they were used. Several calls run at once.
-
-    Args:
-        customers: Places in ``log.customers``, rising.
+    ``customers`` are places in ``log.customers``. Memory does not grow with the measures: their values are overwritten once they
+    were used. Several calls run at once.
     """
     arguments = _arguments(log, program, span, known_before)
 
