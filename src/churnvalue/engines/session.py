@@ -165,6 +165,7 @@ class Session:
             # Attached files and the temporary folder are allowed by DuckDB itself.
             con.execute("SET allowed_paths = ?", [self._files_opened])
             con.execute("SET enable_external_access = false")
+            con.execute("SET preserve_insertion_order = false")  # all that is computed says itself what order it needs
             con.execute("SET lock_configuration = true")
             self._locked = True
         return self._backend
