@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from churnvalue.config import parse_config
-from churnvalue.engines import session
+from churnvalue.engines import codes
 from churnvalue.engines.duck import DuckEngine
 from churnvalue.engines.session import Session
 
@@ -24,13 +24,13 @@ def test_texts_of_one_digest_get_another(tmp_path: Path, monkeypatch: pytest.Mon
     columns = {name: name for name in ("amount", "category", "channel")}
     config = parse_config({"events": [{"source": "log.csv", "timezone": "UTC", "columns": columns}]}, tmp_path)
     expected = DuckEngine(tmp_path).read(config)
-    digest, salts = session._digest, []
+    digest, salts = codes._digest, []
 
     def collides(text: str, salt: int) -> str:
         salts.append(salt)
         return same.format(text=text) if salt < 2 else digest(text, salt)
 
-    monkeypatch.setattr(session, "_digest", collides)
+    monkeypatch.setattr(codes, "_digest", collides)
     found = DuckEngine(tmp_path).read(config)
     assert max(salts) == 2
     assert found.customers.equals(expected.customers)

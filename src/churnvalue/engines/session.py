@@ -1,8 +1,7 @@
 """One DuckDB connection: what DuckDB spells in its own way, and the files and tables that it opens."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,14 +16,12 @@ import pyarrow as pa
 
 from churnvalue.config.databases import masked
 from churnvalue.engines import postgres
-from churnvalue.engines.codes import Codes, Digests
+from churnvalue.engines.codes import Coder
 from churnvalue.engines.files import escaped, file_format, matching
 from churnvalue.engines.schemas import require_alike, require_distinct
 from churnvalue.errors import SourceError, near_match
-from churnvalue.events.log import MISSING
 
 _DUCKDB = "duckdb:///"
-_ROWS_A_BATCH = 131_072  # about what DuckDB reads at once: larger ones wait for one another, and cost memory
 _STOPPED = "Query interrupted"  # what DuckDB makes of Ctrl-C
 
 
@@ -60,12 +57,10 @@ class Session:
         self._snapshots: postgres.Snapshots | None = None
         self._files_opened: list[str] = []
         self._locked = False
-        self._digests: dict[
-            str, tuple[int, Digests]
-        ] = {}  # of a column: the salt, and the digests in the order of their codes
 
     def __enter__(self) -> "Session":
         self._backend = ibis.duckdb.connect()
+        self._coder = Coder(self._backend.con)
         self._backend.raw_sql("SET TimeZone='UTC'")
         self._backend.raw_sql("SET autoinstall_known_extensions=false")
         self._backend.raw_sql("SET autoload_known_extensions=false")
@@ -97,66 +92,11 @@ class Session:
 
     def number_customers(self, ids: ir.Table) -> tuple[pa.StringArray, npt.NDArray[np.int64]]:
         """Return the distinct ids of customers, sorted, and how often each came; remember their places for ``coded``."""
-        rows = self._backend.compile(ids)
-        found = self._digested(
-            "customer_id",
-            lambda digest: (
-                f"SELECT customer_id, count(*) AS ids, {digest} AS digest FROM ({rows}) GROUP BY customer_id ORDER BY customer_id"
-            ),
-        )
-        return found["customer_id"].chunk(0).cast(pa.string()), found["ids"].to_numpy()
+        return self._coder.number_customers(self._computing().compile(ids))
 
     def coded(self, events: ir.Table, names: Mapping[str, Sequence[str]]) -> Iterator[pa.RecordBatch]:
         """Give the events of numbered customers as ``events.handover`` says: text as codes into ``names``."""
-        texts = {name: "category" if name == "categories" else name for name in events.columns}
-        for text in set(texts.values()) & set(names):
-            self._number(text, names[text])
-        codes = {
-            name: Codes(self._digests[text][1], first=0 if text == "customer_id" else MISSING)
-            for name, text in texts.items()
-            if text in self._digests
-        }
-        columns = [self._digest_of(name, texts[name]) if name in codes else name for name in events.columns]
-        query = f"SELECT {', '.join(columns)} FROM ({self._backend.compile(events)})"
-        schema = ["customer" if name == "customer_id" else name for name in events.columns]
-        for batch in self._computing().con.sql(query).to_arrow_reader(_ROWS_A_BATCH):
-            own = [
-                _coded(column, codes[name]) if name in codes else column
-                for name, column in zip(events.columns, batch.columns, strict=True)
-            ]
-            yield pa.RecordBatch.from_arrays(own, schema)
-
-    def _number(self, text: str, names: Sequence[str]) -> None:
-        """Remember the digests of no text and of the names of a column."""
-        con = self._computing().con
-        con.register(
-            "names", pa.table({"place": pa.array(range(len(names)), pa.int64()), "name": pa.array(names, pa.string())})
-        )
-        self._digested(
-            text,
-            lambda digest: (
-                f"SELECT {digest} AS digest FROM (SELECT NULL::VARCHAR AS {text}, -1 AS place UNION ALL"
-                f" SELECT name, place FROM names) ORDER BY place"
-            ),
-        )
-        con.unregister("names")
-
-    def _digested(self, column: str, query: Callable[[str], str]) -> pa.Table:
-        """Return what a query finds with a digest that is another for each text of a column, and remember which."""
-        for salt in count():
-            found = self._computing().con.sql(query(_digest(column, salt))).to_arrow_table().combine_chunks()
-            digests = found["digest"].to_numpy()
-            in_order = np.sort(digests)
-            if not (in_order[1:] == in_order[:-1]).any():
-                self._digests[column] = (salt, digests)
-                return found
-        raise AssertionError  # there is always one more salt
-
-    def _digest_of(self, column: str, text: str) -> str:
-        salt, _ = self._digests[text]
-        if column == "categories":
-            return f"[{_digest('one', salt)} FOR one IN categories] AS categories"
-        return f"{_digest(column, salt)} AS {column}"
+        return self._coder.coded(self._computing().compile(events), events.columns, names)
 
     def _computing(self) -> Any:
         """Return the connection, locked: it reads the files that were opened, which cannot be changed any more."""
@@ -251,18 +191,6 @@ class Session:
                 f"{path.name} must have the table '{table}', but has no such table.{near_match(table, tables)}"
             )
         return self._backend.table(table, database=(catalog, schema))
-
-
-def _digest(text: str, salt: int) -> str:
-    # What follows the text changes its digest altogether; DuckDB's hash of two values would mix the digest of the text alone.
-    return f"hash({text} || '{salt}')" if salt else f"hash({text})"
-
-
-def _coded(digests: pa.Array, codes: Codes) -> pa.Array:
-    if isinstance(digests, pa.ListArray):
-        values = pa.array(codes.of(digests.values.to_numpy()))
-        return pa.ListArray.from_arrays(digests.offsets, values, mask=digests.is_null())
-    return pa.array(codes.of(digests.to_numpy()))
 
 
 def first_line(error: BaseException) -> str:
