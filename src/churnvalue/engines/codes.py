@@ -22,9 +22,8 @@ class Coder:
 
     def __init__(self, con: Any) -> None:
         self._con = con
-        self._digests: dict[
-            str, tuple[int, Digests]
-        ] = {}  # of a column: the salt, and the digests in the order of their codes
+        # Of a column of text: the salt, and the digests in the order of their codes.
+        self._digests: dict[str, tuple[int, Digests]] = {}
 
     def number_customers(self, rows: str) -> tuple[pa.StringArray, npt.NDArray[np.int64]]:
         """Return the distinct ids of customers in a query, sorted, and how often each came; remember their places."""
