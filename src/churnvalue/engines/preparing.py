@@ -208,7 +208,7 @@ def _rows(source: Source, session: Opens, limits: Limits) -> tuple[ir.Table, ir.
         column = source.table[source.settings.columns.customer_id]
         ids = source.table.select(customer_id=column) if mapped is whole and column.type().is_string() else mapped
     else:
-        # Where every row can be used, later queries need not ask each row again.
+        # Where none is refused, later queries need to ask each row for its time alone.
         refused = any(count["reason"] for count in counts)
         usable = ids = mapped.filter(timely if refused else limits.in_time(mapped))
     return usable.drop("reason", "midnight"), ids.select("customer_id"), counts
